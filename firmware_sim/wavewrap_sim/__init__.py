@@ -1,0 +1,1 @@
+"""The simulated wrap: plant, firmware and radio peripheral in a process of its own."""

@@ -1,0 +1,1 @@
+"""Floor 3: one outside library per module."""
