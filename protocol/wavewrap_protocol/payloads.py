@@ -1,0 +1,287 @@
+"""Pydantic models of every MQTT message; nothing else writes JSON to a topic.
+
+Pressures are gauge mmHg, times seconds unless the name says otherwise. Every wrap message carries the de-duplication key
+(``gateway``, ``boot_id``, ``seq``). Topics stand in :data:`TOPICS`; ``protocol/README.md`` says who may rely on what.
+"""
+
+from enum import StrEnum
+from typing import Annotated, Literal, NamedTuple
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+
+__all__ = [
+    "TOPICS",
+    "Availability",
+    "BridgeEvent",
+    "BridgeHealth",
+    "BridgeInfo",
+    "BridgeState",
+    "ClockQuality",
+    "Cycles",
+    "Devices",
+    "EndedHow",
+    "MqttCounts",
+    "Payload",
+    "Quantiles",
+    "SampleCounts",
+    "SessionProgress",
+    "SessionSummary",
+    "Side",
+    "StepCounts",
+    "Telemetry",
+    "Topic",
+    "WrapEvent",
+    "WrapId",
+    "WrapInfo",
+    "WrapState",
+    "WrapSummary",
+]
+
+WrapId = Annotated[str, StringConstraints(pattern=r"^[a-z0-9_-]{1,64}$")]
+"""Name of a wrap in topics."""
+
+
+class Payload(BaseModel):
+    """Base of every message: unknown keys are refused, instances are frozen."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Side(StrEnum):
+    """The leg a wrap sits on."""
+
+    LEFT = "left"
+    RIGHT = "right"
+
+
+class EndedHow(StrEnum):
+    """How a session ended."""
+
+    COMPLETED = "completed"
+    STOPPED = "stopped"
+    FAULTED = "faulted"
+
+
+class BridgeState(Payload):
+    """``bridge/state``, retained, also the Last Will."""
+
+    state: Literal["online", "offline"]
+
+
+class Availability(Payload):
+    """``<wrap>/availability``, retained: the BLE link."""
+
+    state: Literal["online", "offline"]
+
+
+class BridgeInfo(Payload):
+    """``bridge/info``, retained. Holds no secret."""
+
+    version: str
+    protocol: str
+    gateway: str
+    radio: str
+    base_topic: str
+    started_unix_s: float
+
+
+class WrapInfo(Payload):
+    """One wrap of ``bridge/devices``."""
+
+    id: WrapId
+    serial: str
+    side: Side
+    model: str
+    firmware: str
+    chambers: int
+    protocol: str
+
+
+class Devices(Payload):
+    """``bridge/devices``, retained: the wraps in use."""
+
+    wraps: list[WrapInfo]
+
+
+class BridgeEvent(Payload):
+    """``bridge/event``: something that happened to the gateway."""
+
+    gateway: str
+    seq: int
+    unix_s: float
+    kind: str
+    text: str
+
+
+class Quantiles(Payload):
+    """Quantiles of a set of values; 0 when the set is empty, which the counts beside it show."""
+
+    p50: float
+    p99: float
+    max: float
+
+
+class MqttCounts(Payload):
+    """Messages handed to the broker since start."""
+
+    published: int
+    acknowledged: int
+    dropped: int
+
+
+class BridgeHealth(Payload):
+    """``bridge/health``, every few seconds."""
+
+    gateway: str
+    uptime_s: float
+    host_lateness_ms: Quantiles
+    mqtt: MqttCounts
+
+
+class ClockQuality(Payload):
+    """How well the device's clock is known."""
+
+    offset_s: float
+    uncertainty_ms: float
+    skew_ppm: float
+    age_s: float
+
+
+class SessionProgress(Payload):
+    """Where a running session is."""
+
+    program: str
+    state: str
+    elapsed_s: float
+    duration_s: float
+    cycle: int
+    cycles: int
+
+
+class WrapState(Payload):
+    """``<wrap>``, retained, on change and at most 2 Hz. Reports only what the device said; ``null`` is not known or stale."""
+
+    gateway: str
+    id: WrapId
+    side: Side
+    boot_id: int | None
+    link: str
+    device_state: str | None
+    fault: str | None
+    pressure_mmhg: list[float] | None
+    target_mmhg: list[float] | None
+    battery_pct: int | None
+    clock: ClockQuality | None
+    session: SessionProgress | None
+
+
+class Telemetry(Payload):
+    """``<wrap>/telemetry``: one batch in columns.
+
+    ``pressure_mmhg`` has shape (chambers, samples), distal chamber first; sample ``i`` has sequence ``seq + i`` and was taken at device
+    tick ``tick + i * period_ms * 10``. ``unix_s`` is the first sample's time by the clock estimate, ``null`` before the first one.
+    """
+
+    gateway: str
+    wrap: WrapId
+    boot_id: int
+    seq: int
+    tick: int
+    period_ms: int
+    replay: bool
+    unix_s: float | None
+    pressure_mmhg: list[list[float]]
+
+
+class WrapEvent(Payload):
+    """``<wrap>/event``: a state change, fault, link event or session event, numbered without gaps per wrap and gateway run."""
+
+    gateway: str
+    wrap: WrapId
+    boot_id: int | None
+    seq: int
+    unix_s: float
+    kind: str
+    text: str
+    tick: int | None = None
+
+
+class SampleCounts(Payload):
+    """Samples of a session, counted, never assumed."""
+
+    expected: int
+    received: int
+    replayed: int
+    missing: int
+
+
+class StepCounts(Payload):
+    """Steps of a session."""
+
+    planned: int
+    executed: int
+    late: int
+
+
+class Cycles(Payload):
+    """Cycles of a session; delivered means that every chamber of the cycle reached its pressure."""
+
+    planned: int
+    delivered: int
+
+
+class WrapSummary(Payload):
+    """What one wrap did in a session. Lists are per chamber, distal first."""
+
+    id: WrapId
+    side: Side
+    samples: SampleCounts
+    steps: StepCounts
+    timing_ms: Quantiles
+    true_timing_ms: Quantiles | None = Field(default=None, description="only where the gateway owns the simulator")
+    cycles: Cycles
+    target_mmhg: list[float]
+    peak_mmhg: list[float]
+    final_mmhg: list[float]
+    tracking_rms_mmhg: float
+    shortfalls: list[str] = Field(default_factory=list, description="where a chamber stayed under its target, and why")
+
+
+class SessionSummary(Payload):
+    """``<wrap>/session``, retained: the last session. Other programs read it, so its names stay."""
+
+    program: str
+    ended: EndedHow
+    reason: str
+    vented: bool
+    duration_s: float
+    wraps: list[WrapSummary]
+    skew_ms: Quantiles
+    true_skew_ms: Quantiles | None = None
+    mqtt: MqttCounts
+    host_lateness_ms: Quantiles
+    slips: int = 0
+
+
+class Topic(NamedTuple):
+    """One row of the topic table; ``path`` is relative to the base topic."""
+
+    path: str
+    model: type[Payload]
+    retained: bool
+    qos: int
+
+
+TOPICS: dict[str, Topic] = {
+    "bridge_state": Topic("bridge/state", BridgeState, True, 1),
+    "bridge_info": Topic("bridge/info", BridgeInfo, True, 1),
+    "bridge_devices": Topic("bridge/devices", Devices, True, 1),
+    "bridge_event": Topic("bridge/event", BridgeEvent, False, 1),
+    "bridge_health": Topic("bridge/health", BridgeHealth, False, 0),
+    "wrap_state": Topic("{wrap}", WrapState, True, 1),
+    "wrap_availability": Topic("{wrap}/availability", Availability, True, 1),
+    "wrap_telemetry": Topic("{wrap}/telemetry", Telemetry, False, 1),
+    "wrap_event": Topic("{wrap}/event", WrapEvent, False, 1),
+    "wrap_session": Topic("{wrap}/session", SessionSummary, True, 1),
+}
+"""Every topic the gateway publishes."""
