@@ -12,6 +12,7 @@ from typing import ClassVar
 from wavewrap_protocol.checksum import crc16
 from wavewrap_protocol.enums import Opcode
 from wavewrap_protocol.errors import RemoteError, WireRangeError
+from wavewrap_protocol.limits import CHARACTERISTIC_MAX_BYTES
 from wavewrap_protocol.message import Message, message, parse_enum, preview
 
 __all__ = [
@@ -171,12 +172,13 @@ class Plan:
     @classmethod
     def capacity(cls, payload_bytes: int) -> int:
         """How many steps one write of ``payload_bytes`` carries; at least 0."""
-        return max(0, (payload_bytes - cls.HEADER.size - cls.CRC.size) // Step.STRUCT.size)
+        return max(0, (min(payload_bytes, CHARACTERISTIC_MAX_BYTES) - cls.HEADER.size - cls.CRC.size) // Step.STRUCT.size)
 
     def encode(self) -> bytes:
-        """The bytes. Raises :class:`WireRangeError` for an empty plan, one over 255 steps, or a field that does not fit."""
-        if not 1 <= len(self.steps) <= 0xFF:
-            raise WireRangeError(f"a plan carries 1 to 255 steps, not {len(self.steps)}")
+        """The bytes. Raises :class:`WireRangeError` for an empty plan, one longer than an attribute, or a field that does not fit."""
+        most = self.capacity(CHARACTERISTIC_MAX_BYTES)
+        if not 1 <= len(self.steps) <= most:
+            raise WireRangeError(f"a plan carries 1 to {most} steps, not {len(self.steps)}: split it")
         try:
             header = self.HEADER.pack(self.cmd_id, self.session_id, self.first_seq)
         except struct_error as cause:
@@ -191,6 +193,8 @@ class Plan:
         steps_bytes = len(data) - cls.HEADER.size - cls.CRC.size
         if steps_bytes <= 0 or steps_bytes % size:
             raise RemoteError(f"a plan of {len(data)} bytes holds no whole steps: {preview(data)}")
+        if len(data) > CHARACTERISTIC_MAX_BYTES:
+            raise RemoteError(f"a plan of {len(data)} bytes is longer than an attribute ({CHARACTERISTIC_MAX_BYTES}): {preview(data)}")
         body, (checksum,) = data[: -cls.CRC.size], cls.CRC.unpack(data[-cls.CRC.size :])
         if crc16(body) != checksum:
             raise RemoteError(f"plan checksum {checksum:#06x} does not match {crc16(body):#06x}")
@@ -201,7 +205,10 @@ class Plan:
 
 @dataclass(frozen=True, slots=True)
 class Stop:
-    """Vent now. Any bytes, none included, mean stop: the device never refuses one. The first byte says why, for the log."""
+    """Vent now. Any bytes, none included, mean stop: the device never refuses one. The first byte says why, for the log.
+
+    A stop must always come out, so a ``reason`` over one byte is cut to its low byte and not refused.
+    """
 
     reason: int = 0
 

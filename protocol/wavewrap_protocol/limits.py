@@ -19,7 +19,11 @@ LEASE_DEFAULT_MS = 5_000
 """A plan is a lease of 2-5 s: long enough for a radio fade of some seconds, short enough that a lost gateway means a vent in seconds."""
 
 LEASE_MAX_MS = 5_000
+"""The upper end of those 2-5 s."""
+
 LEASE_MIN_MS = 1_000
+"""Choice: one renewal period. A shorter lease would end between two renewals that are both on time."""
+
 LEASE_RENEW_S = 1.0
 """Five renewals fit in one lease, so four in a row may be lost."""
 
@@ -61,7 +65,8 @@ RAMP_MAX_MS = 60_000
 """Longest ramp of one step. Choice: as long as the longest shipped cycle."""
 
 ATT_MTU_MIN = 23
-"""The smallest ATT MTU (Bluetooth Core, Vol 3 Part F 3.2.8): 20 bytes of payload. A telemetry frame of four chambers fits."""
+"""The smallest ATT MTU (Bluetooth Core, Vol 3 Part F 3.2.8): 20 bytes of payload. A live telemetry frame of four chambers fits, a
+plan (21 bytes) and a replayed frame of four chambers (22 bytes) do not."""
 
 CHARACTERISTIC_MAX_BYTES = 512
 """Longest attribute value (Bluetooth Core, Vol 3 Part F 3.2.9)."""

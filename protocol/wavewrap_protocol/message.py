@@ -33,6 +33,11 @@ class Message:
     @classmethod
     def decode(cls, data: bytes) -> Self:
         """The message in ``data``, which must have exactly its size. Raises :class:`RemoteError`."""
+        return cls._unpack(data)
+
+    @classmethod
+    def _unpack(cls, data: bytes) -> Self:
+        """What :meth:`decode` does. A subclass that checks more calls this: ``super()`` does not work in a class that ``slots=True`` made anew."""
         if len(data) != cls.STRUCT.size:
             raise RemoteError(f"{cls.__name__} takes {cls.STRUCT.size} bytes, {len(data)} came: {preview(data)}")
         return cls(

@@ -7,7 +7,7 @@ Pressures are gauge mmHg, times seconds unless the name says otherwise. Every wr
 from enum import StrEnum
 from typing import Annotated, Literal, NamedTuple
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
 
 __all__ = [
     "TOPICS",
@@ -37,14 +37,21 @@ __all__ = [
     "WrapSummary",
 ]
 
-WrapId = Annotated[str, StringConstraints(pattern=r"^[a-z0-9_-]{1,64}$")]
+
+def _refuse_reserved(name: str) -> str:
+    if name == "bridge":
+        raise ValueError("a wrap may not be called bridge: the gateway's own topics begin with it")
+    return name
+
+
+WrapId = Annotated[str, StringConstraints(pattern=r"^[a-z0-9_-]{1,64}$"), AfterValidator(_refuse_reserved)]
 """Name of a wrap in topics."""
 
 
 class Payload(BaseModel):
-    """Base of every message: unknown keys are refused, instances are frozen."""
+    """Base of every message: unknown keys and NaN or infinity (which JSON has no word for) are refused, instances are frozen."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 class Side(StrEnum):

@@ -20,7 +20,7 @@ from wavewrap_protocol.enums import (
     TelemetryFlag,
 )
 from wavewrap_protocol.errors import RemoteError, VersionError, WireRangeError
-from wavewrap_protocol.limits import CHAMBERS_MAX, VERSION_MAJOR
+from wavewrap_protocol.limits import CHAMBERS_MAX, CHARACTERISTIC_MAX_BYTES, VERSION_MAJOR
 from wavewrap_protocol.message import Message, message, parse_enum, preview
 from wavewrap_protocol.units import tick_add
 
@@ -67,7 +67,7 @@ class Capabilities(Message):
             raise RemoteError("the capabilities are empty")
         if data[0] != VERSION_MAJOR:
             raise VersionError(data[0], VERSION_MAJOR)
-        found = super().decode(data[: cls.STRUCT.size])
+        found = cls._unpack(data[: cls.STRUCT.size])
         if not 1 <= found.chambers <= CHAMBERS_MAX:
             raise RemoteError(f"a wrap has 1 to {CHAMBERS_MAX} chambers, this one says {found.chambers}")
         if found.sample_period_ms == 0:
@@ -152,8 +152,11 @@ class Telemetry:
 
     @classmethod
     def capacity(cls, payload_bytes: int, channels: int) -> int:
-        """How many samples of ``channels`` channels fit a live frame of ``payload_bytes``; at least 0."""
-        return max(0, (payload_bytes - cls.HEADER.size) // (2 * channels))
+        """How many samples of ``channels`` channels fit a live frame of ``payload_bytes``; at least 0.
+
+        A replayed frame is :attr:`CRC_SIZE` bytes longer: pass so much less.
+        """
+        return max(0, (min(payload_bytes, CHARACTERISTIC_MAX_BYTES) - cls.HEADER.size) // (2 * channels))
 
     def tick_of(self, index: int) -> int:
         """Device tick of sample ``index`` of this frame."""
@@ -164,6 +167,8 @@ class Telemetry:
         flags = (self.state << 4) | (TelemetryFlag.REPLAY if self.replay else 0)
         if not self.samples_cmmhg or any(len(row) != self.channels for row in self.samples_cmmhg):
             raise WireRangeError(f"telemetry needs rows of {self.channels} samples, as its mask says")
+        if self.mask == 0 or self.period_ms == 0:
+            raise WireRangeError(f"telemetry needs a channel and a period, not mask {self.mask:#04x} and {self.period_ms} ms")
         try:
             body = self.HEADER.pack(self.epoch, flags, self.seq, self.tick, self.period_ms, self.mask)
             body += pack(
@@ -181,7 +186,8 @@ class Telemetry:
             raise RemoteError(f"telemetry takes at least {cls.HEADER.size} bytes: {preview(data)}")
         epoch, flags, seq, tick, period_ms, mask = cls.HEADER.unpack_from(data)
         state = parse_enum(DeviceState, flags >> 4, "telemetry")
-        if flags & 0x0F & ~TelemetryFlag.REPLAY or mask == 0 or period_ms == 0:
+        # In plain integers: from Python 3.11 on the complement of an IntFlag no longer holds the bits that have no name.
+        if flags & 0x0F & ~int(TelemetryFlag.REPLAY) or mask == 0 or period_ms == 0:
             raise RemoteError(f"telemetry flags {flags:#04x}, mask {mask:#04x}, period {period_ms} ms: not of this version")
         replay = bool(flags & TelemetryFlag.REPLAY)
         samples = data[cls.HEADER.size : -cls.CRC_SIZE] if replay else data[cls.HEADER.size :]
@@ -242,7 +248,7 @@ class StepsReport:
     @classmethod
     def capacity(cls, payload_bytes: int) -> int:
         """How many records fit ``payload_bytes``; at least 0."""
-        return max(0, (payload_bytes - cls.HEADER.size) // StepRecord.STRUCT.size)
+        return max(0, (min(payload_bytes, CHARACTERISTIC_MAX_BYTES) - cls.HEADER.size) // StepRecord.STRUCT.size)
 
     def encode(self) -> bytes:
         """The bytes. Raises :class:`WireRangeError`."""

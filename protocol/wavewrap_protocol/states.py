@@ -1,4 +1,4 @@
-"""The device's state table. Law: outside RUNNING and ARMED the pump is off and every vent is open; only ARM leaves IDLE.
+"""The device's state table. Law: outside RUNNING and ARMED the pump is off and every vent is open; only ARM leads there.
 
 A stop, the end of a lease, the end of a session and a fault are allowed in every state, because venting is always safe.
 """

@@ -4,6 +4,8 @@ Pressure is gauge pressure in 0.01 mmHg (``_cmmhg``), signed 16 bit. Device time
 and wraps every 119.3 h; compare ticks only through :func:`tick_difference`.
 """
 
+from math import isfinite
+
 from wavewrap_protocol.errors import WireRangeError
 
 TICKS_PER_S = 10_000
@@ -13,7 +15,9 @@ _HALF_MODULUS = TICK_MODULUS >> 1
 
 
 def mmhg_to_cmmhg(pressure_mmhg: float) -> int:
-    """mmHg to the wire's 0.01 mmHg, rounded to nearest. Raises :class:`WireRangeError` outside int16 (about +/- 327 mmHg)."""
+    """mmHg to the wire's 0.01 mmHg, rounded to nearest. Raises :class:`WireRangeError` outside int16 (about +/- 327 mmHg) and for NaN."""
+    if not isfinite(pressure_mmhg):
+        raise WireRangeError(f"pressure {pressure_mmhg} mmHg is no number: look for the sensor or sum that made it")
     value_cmmhg = round(pressure_mmhg * CMMHG_PER_MMHG)
     if not -32_768 <= value_cmmhg <= 32_767:
         raise WireRangeError(f"pressure {pressure_mmhg} mmHg does not fit the wire (-327.68 to 327.67 mmHg)")
