@@ -37,7 +37,7 @@ class Message:
 
     @classmethod
     def _unpack(cls, data: bytes) -> Self:
-        """What :meth:`decode` does. A subclass that checks more calls this: ``super()`` does not work in a class that ``slots=True`` made anew."""
+        """What :meth:`decode` does, for subclasses that check more: ``super()`` fails in a class that ``slots=True`` made anew."""
         if len(data) != cls.STRUCT.size:
             raise RemoteError(f"{cls.__name__} takes {cls.STRUCT.size} bytes, {len(data)} came: {preview(data)}")
         return cls(
