@@ -1,0 +1,96 @@
+"""The embedded broker: amqtt in a child process, for whoever has no broker of their own.
+
+Loopback only, no login, in memory, MQTT 3.1.1; good for a demonstration and a table full of wraps. The child ends with its parent.
+"""
+
+import asyncio
+import json
+import sys
+from asyncio.subprocess import PIPE, Process
+from collections import deque
+from contextlib import suppress
+
+from wavewrap_protocol.errors import BrokerError
+
+__all__ = ["EMBEDDED_VERSION", "EmbeddedBroker"]
+
+EMBEDDED_VERSION = "3.1.1"
+"""The MQTT version it speaks; given as ``MqttSettings.version`` it saves the second that finding out takes."""
+
+START_S = 20.0
+"""Choice: importing and starting takes 0.5 s here; a Raspberry Pi under load is given forty times that."""
+
+STOP_S = 3.0
+"""Choice: the child allows itself 1 s to shut down; after this it is killed."""
+
+_MODULE = "wavewrap_gateway.adapters.broker_child"
+
+
+class EmbeddedBroker:
+    """``port`` 0 takes any free one."""
+
+    def __init__(self, port: int = 0) -> None:
+        self._port = port
+        self._process: Process | None = None
+        self._stderr: deque[str] = deque(maxlen=20)
+        self._stderr_task: asyncio.Task[None] | None = None
+
+    @property
+    def pid(self) -> int | None:
+        """The child's process id, None while it does not run."""
+        return self._process.pid if self._process is not None else None
+
+    async def start(self) -> str:
+        """Start the child and return its URL once it accepts connections. Raises BrokerError, and then nothing is left running."""
+        self._process = await asyncio.create_subprocess_exec(
+            sys.executable, "-m", _MODULE, str(self._port), stdin=PIPE, stdout=PIPE, stderr=PIPE
+        )
+        self._stderr_task = asyncio.create_task(self._collect_stderr(self._process), name="broker-stderr")
+        try:
+            async with asyncio.timeout(START_S):
+                port = await self._read_port(self._process)
+        except TimeoutError:
+            await self.close()
+            raise BrokerError(f"embedded MQTT broker not ready within {START_S:g} s: try again, or give a broker's URL") from None
+        except BaseException:
+            await self.close()
+            raise
+        return f"mqtt://127.0.0.1:{port}"
+
+    async def close(self) -> None:
+        """End the child and wait for it; more than once does no harm."""
+        process, self._process = self._process, None
+        if process is None:
+            return
+        if process.stdin is not None:
+            process.stdin.close()  # its sign to end
+        try:
+            async with asyncio.timeout(STOP_S):
+                await process.wait()
+        except TimeoutError:
+            with suppress(ProcessLookupError):
+                process.kill()
+            await process.wait()
+        if self._stderr_task is not None:
+            await self._stderr_task
+
+    async def _read_port(self, process: Process) -> int:
+        if process.stdout is None:
+            raise BrokerError("embedded MQTT broker has no standard output: give a broker's URL instead")
+        line = await process.stdout.readline()
+        if not line:
+            await process.wait()
+            if self._stderr_task is not None:
+                await self._stderr_task
+            last = self._stderr[-1] if self._stderr else f"exit code {process.returncode}"
+            raise BrokerError(f"embedded MQTT broker died at its start ({last}): reinstall wavewrap, or give a broker's URL")
+        answer = json.loads(line)
+        if "error" in answer:
+            where = f"127.0.0.1:{self._port}"
+            raise BrokerError(f"embedded MQTT broker cannot listen on {where} ({answer['error']}): end what uses that port or choose another")
+        return int(answer["port"])
+
+    async def _collect_stderr(self, process: Process) -> None:
+        if process.stderr is not None:
+            async for line in process.stderr:
+                self._stderr.append(line.decode(errors="replace").rstrip())
