@@ -1,0 +1,184 @@
+"""A simulated wrap as a bumble peripheral: advertising, GATT server, and the task that keeps the wrap in step with the clock.
+
+Not responsible for what a write means (:mod:`wavewrap_sim.firmware`) nor for the physics (:mod:`wavewrap_sim.pneumatics`).
+"""
+
+import asyncio
+from collections.abc import Callable, Iterable
+
+from bumble import hci
+from bumble.controller import Controller
+from bumble.core import UUID, AdvertisingData
+from bumble.device import Connection, Device
+from bumble.gatt import Characteristic, CharacteristicValue, Service
+from bumble.host import Host
+from bumble.transport.common import AsyncPipeSink
+
+from wavewrap_protocol import __version__, uuids
+from wavewrap_protocol.enums import AdvertisingFlag
+from wavewrap_protocol.limits import ATT_MTU_MIN
+from wavewrap_protocol.payloads import Side
+from wavewrap_sim.firmware import Outgoing
+from wavewrap_sim.wrap import SimulatedWrap
+
+__all__ = ["WrapPeripheral"]
+
+_ATT_HEADER_BYTES = 3
+"""Opcode and handle of a notification or write (Bluetooth Core, Vol 3 Part F 3.4.7.1)."""
+
+_ADVERTISING_INTERVAL_MS = 100.0
+"""Choice: a scan of one second sees every wrap ten times."""
+
+_WRITE = Characteristic.Properties.WRITE
+_COMMAND = Characteristic.Properties.WRITE_WITHOUT_RESPONSE
+_READ = Characteristic.Properties.READ
+_NOTIFY = Characteristic.Properties.NOTIFY
+_INDICATE = Characteristic.Properties.INDICATE
+
+_WRAP_CHARACTERISTICS: dict[str, Characteristic.Properties] = {
+    uuids.CAPABILITIES: _READ,
+    uuids.CONTROL: _WRITE | _INDICATE,
+    uuids.STOP: _WRITE | _COMMAND,
+    uuids.PLAN: _WRITE,
+    uuids.TIME: _COMMAND | _NOTIFY,
+    uuids.TELEMETRY: _NOTIFY,
+    uuids.REPORT: _INDICATE,
+}
+
+
+class WrapPeripheral:
+    """One wrap on the air. ``clock`` gives host seconds, the same for every wrap of a process."""
+
+    def __init__(self, wrap: SimulatedWrap, controller: Controller, address: str, clock: Callable[[], float]) -> None:
+        self._wrap = wrap
+        self._clock = clock
+        self._characteristics: dict[str, Characteristic[bytes]] = {}
+        self._device = Device(
+            name=f"wavewrap {wrap.settings.serial}",
+            address=hci.Address(address),
+            host=Host(controller, AsyncPipeSink(controller)),
+        )
+        self._device.add_services(self._services())
+        self._device.on(Device.EVENT_CONNECTION, self._on_connection)
+        self._central: Connection | None = None
+        self._gone: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._notifications: asyncio.Queue[Outgoing] = asyncio.Queue()
+        self._indications: asyncio.Queue[Outgoing] = asyncio.Queue()
+        self._tasks: list[asyncio.Task[None]] = []
+
+    def _services(self) -> list[Service]:
+        settings = self._wrap.settings
+        identity = {
+            uuids.MANUFACTURER_NAME: "wavewrap",
+            uuids.MODEL_NUMBER: settings.model,
+            uuids.SERIAL_NUMBER: settings.serial,
+            uuids.HARDWARE_REVISION: "simulated",
+            uuids.FIRMWARE_REVISION: __version__,
+        }
+        wrap = [self._wrap_characteristic(uuid, properties) for uuid, properties in _WRAP_CHARACTERISTICS.items()]
+        battery = Characteristic(
+            UUID(uuids.BATTERY_LEVEL),
+            _READ | _NOTIFY,
+            Characteristic.READABLE,
+            CharacteristicValue(read=lambda _: bytes((round(self._wrap.battery_pct),))),
+        )
+        facts = [Characteristic(UUID(uuid), _READ, Characteristic.READABLE, text.encode()) for uuid, text in identity.items()]
+        return [
+            Service(UUID(uuids.SERVICE), wrap),
+            Service(UUID(uuids.BATTERY_SERVICE), [battery]),
+            Service(UUID(uuids.DEVICE_INFORMATION_SERVICE), facts),
+        ]
+
+    def _wrap_characteristic(self, uuid: str, properties: Characteristic.Properties) -> Characteristic[bytes]:
+        def write(_connection: object, value: bytes) -> None:
+            self._send(self._wrap.write(self._clock(), uuid, bytes(value)))
+
+        def read(_connection: object) -> bytes:
+            return self._wrap.read(self._clock(), uuid) if properties & _READ else b""
+
+        made = Characteristic(
+            UUID(uuid), properties, Characteristic.READABLE | Characteristic.WRITEABLE, CharacteristicValue(read=read, write=write)
+        )
+        self._characteristics[uuid] = made
+        return made
+
+    async def start(self) -> None:
+        """Go on the air."""
+        await self._device.power_on()
+        flags = AdvertisingFlag.RIGHT_SIDE if self._wrap.settings.side is Side.RIGHT else AdvertisingFlag(0)
+        maker = uuids.ADVERTISED_COMPANY_ID.to_bytes(2, "little") + bytes((flags,)) + self._wrap.settings.model.encode()
+        advertised = AdvertisingData(
+            [
+                (AdvertisingData.FLAGS, bytes((0x06,))),
+                (AdvertisingData.COMPLETE_LIST_OF_128_BIT_SERVICE_CLASS_UUIDS, bytes(UUID(uuids.SERVICE))),
+                (AdvertisingData.MANUFACTURER_SPECIFIC_DATA, maker),
+            ]
+        )
+        name = AdvertisingData([(AdvertisingData.COMPLETE_LOCAL_NAME, self._device.name.encode())])
+        await self._device.start_advertising(
+            auto_restart=True,
+            advertising_data=bytes(advertised),
+            scan_response_data=bytes(name),
+            advertising_interval_min=_ADVERTISING_INTERVAL_MS,
+            advertising_interval_max=_ADVERTISING_INTERVAL_MS,
+        )
+        self._tasks = [asyncio.create_task(work()) for work in (self._keep_time, self._notify, self._indicate)]
+
+    async def run(self) -> None:
+        """Until cancelled, or until one of the wrap's tasks fails."""
+        await asyncio.gather(*self._tasks)
+
+    async def stop(self) -> None:
+        """Leave the air."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._device.power_off()
+
+    async def _keep_time(self) -> None:
+        while True:
+            self._send(self._wrap.advance(self._clock()))
+            await asyncio.sleep(max(0.0, self._wrap.next_wake_s() - self._clock()))
+
+    def _on_connection(self, connection: Connection) -> None:
+        self._central = connection
+        self._gone = asyncio.get_running_loop().create_future()
+        connection.on(Connection.EVENT_CONNECTION_ATT_MTU_UPDATE, self._on_mtu)
+        connection.on(Connection.EVENT_DISCONNECTION, self._on_disconnection)
+        self._wrap.connected(self._clock(), ATT_MTU_MIN - _ATT_HEADER_BYTES)
+
+    def _on_mtu(self) -> None:
+        if self._central is not None:
+            self._wrap.connected(self._clock(), self._central.att_mtu - _ATT_HEADER_BYTES)
+
+    def _on_disconnection(self, _reason: int) -> None:
+        self._central = None
+        self._gone.set_result(None)
+        for queue in (self._notifications, self._indications):
+            while not queue.empty():
+                queue.get_nowait()
+        self._wrap.disconnected(self._clock())
+
+    def _send(self, outgoing: Iterable[Outgoing]) -> None:
+        for message in outgoing:
+            indicated = _WRAP_CHARACTERISTICS[message.characteristic] & _INDICATE
+            (self._indications if indicated else self._notifications).put_nowait(message)
+
+    async def _notify(self) -> None:
+        while True:
+            message = await self._notifications.get()
+            if self._central is not None:
+                await self._device.notify_subscriber(self._central, self._characteristics[message.characteristic], message.data)
+
+    async def _indicate(self) -> None:
+        """One indication at a time, each confirmed before the next (Bluetooth Core, Vol 3 Part F 3.3.2)."""
+        while True:
+            message = await self._indications.get()
+            if self._central is None:
+                continue
+            characteristic = self._characteristics[message.characteristic]
+            confirmed = asyncio.ensure_future(self._device.indicate_subscriber(self._central, characteristic, message.data))
+            await asyncio.wait({confirmed, self._gone}, return_when=asyncio.FIRST_COMPLETED)
+            if not confirmed.done():
+                confirmed.cancel()
+            await asyncio.gather(confirmed, return_exceptions=True)

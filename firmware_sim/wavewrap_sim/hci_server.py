@@ -1,0 +1,65 @@
+"""HCI over TCP: every connection gets a controller of its own on the shared air, gone when the connection is."""
+
+import asyncio
+
+from bumble.transport.common import StreamPacketSource
+
+from wavewrap_sim.air import Air, AirController
+
+__all__ = ["HciServer"]
+
+
+class _HostLink(asyncio.Protocol):
+    """One gateway's HCI stream and its controller."""
+
+    def __init__(self, air: Air, public_address: str) -> None:
+        self._air = air
+        self._public_address = public_address
+        self._source = StreamPacketSource()
+        self._controller: AirController | None = None
+        self._transport: asyncio.Transport | None = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport)  # create_server makes no other
+        self._transport = transport
+        self._controller = AirController(
+            "gateway", host_source=self._source, host_sink=self, link=self._air, public_address=self._public_address
+        )
+
+    def data_received(self, data: bytes) -> None:
+        self._source.data_received(data)
+
+    def on_packet(self, packet: bytes) -> None:
+        """A packet from the controller to the gateway's host."""
+        if self._transport is not None and not self._transport.is_closing():
+            self._transport.write(packet)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._transport = None
+        if self._controller is not None:
+            self._air.leave(self._controller)
+            self._controller = None
+
+
+class HciServer:
+    """Listens on loopback for gateways."""
+
+    def __init__(self, air: Air) -> None:
+        self._air = air
+        self._server: asyncio.Server | None = None
+        self._accepted = 0
+
+    async def start(self, host: str, port: int) -> int:
+        """Listen and return the port taken (the given one, or a free one for 0). Raises :class:`OSError`."""
+        self._server = await asyncio.get_running_loop().create_server(self._accept, host, port)
+        return int(self._server.sockets[0].getsockname()[1])
+
+    def _accept(self) -> _HostLink:
+        self._accepted += 1
+        return _HostLink(self._air, f"00:00:5E:00:53:{self._accepted % 256:02X}")
+
+    async def close(self) -> None:
+        """Stop listening."""
+        if self._server is not None:
+            self._server.close()
+            self._server = None

@@ -1,0 +1,191 @@
+"""The books of one wrap in one session: what was asked, what the chambers did, how well the steps kept time.
+
+Samples and answered steps go in as they come; the numbers are worked out once, at the end, in numpy. The target is rebuilt from what
+the device *executed*, so a slip or a refused step is judged against what was really asked of it.
+"""
+
+from array import array
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from wavewrap_gateway.core.scheduler import ScheduledStep
+from wavewrap_gateway.core.wave import Wave
+from wavewrap_protocol.enums import StepOutcome
+from wavewrap_protocol.payloads import Cycles, Quantiles, StepCounts
+from wavewrap_protocol.reports import Telemetry
+from wavewrap_protocol.units import CMMHG_PER_MMHG, TICKS_PER_S
+
+__all__ = ["DELIVERED_WITHIN_MMHG", "SessionAccount", "quantiles", "skew_ms"]
+
+DELIVERED_WITHIN_MMHG = 5.0
+"""A chamber got its cycle when it came this close to its target. Choice: wider than the control band and the sensor's error together."""
+
+SHORTFALL_MMHG = 3.0
+"""A chamber further than this under its target is named in the summary."""
+
+_CARRIED_OUT = (StepOutcome.EXECUTED, StepOutcome.RELEASED_LATE)
+
+
+class SessionAccount:
+    """``wave`` is what was planned for this wrap. Chambers are counted from 0, distal."""
+
+    def __init__(self, wave: Wave) -> None:
+        self._wave = wave
+        self._ticks: array[int] = array("q")
+        self._samples: array[int] = array("h")
+        self._steps: list[ScheduledStep] = []
+
+    def add_frame(self, frame: Telemetry, first_tick: int) -> None:
+        """A frame of the session; ``first_tick`` is its first sample's, never wrapped. Replays may come late and out of order."""
+        for index, row in enumerate(frame.samples_cmmhg):
+            self._ticks.append(first_tick + index * frame.period_ms * 10)
+            self._samples.extend(row)
+
+    def add_steps(self, steps: Iterable[ScheduledStep]) -> None:
+        """Steps that the device answered for."""
+        self._steps.extend(steps)
+
+    @property
+    def carried_out(self) -> Sequence[ScheduledStep]:
+        """Steps that moved a set-point, in the order of their execution."""
+        return sorted(
+            (step for step in self._steps if step.outcome in _CARRIED_OUT and step.actual_tick is not None),
+            key=lambda step: (step.actual_tick, step.seq),
+        )
+
+    def step_counts(self, planned: int) -> StepCounts:
+        """``planned`` is the schedule's; late are refused and late-released ones."""
+        late = sum(step.outcome in (StepOutcome.TOO_LATE, StepOutcome.RELEASED_LATE) for step in self._steps)
+        executed = sum(step.outcome in _CARRIED_OUT for step in self._steps)
+        return StepCounts(planned=planned, executed=executed, late=late)
+
+    def timing_errors_ms(self) -> list[float]:
+        """For each step carried out, the bound a gateway can claim: planned against actual tick, plus the clock's uncertainty when planned."""
+        return [abs(_offset_ms(step)) + step.uncertainty_s * 1000.0 for step in self.carried_out]
+
+    def offsets_by_time(self) -> dict[float, tuple[float, float]]:
+        """Session time of a step to its offset and uncertainty in ms, the largest offset where several share the time."""
+        found: dict[float, tuple[float, float]] = {}
+        for step in self.carried_out:
+            offset_ms = _offset_ms(step)
+            if step.at_s not in found or abs(offset_ms) > abs(found[step.at_s][0]):
+                found[step.at_s] = (offset_ms, step.uncertainty_s * 1000.0)
+        return found
+
+    def _arrays(self) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+        """Ticks, shape (samples,), ascending and unique; pressures in mmHg, shape (samples, chambers)."""
+        ticks = np.array(self._ticks, dtype=np.int64)
+        pressure = np.array(self._samples, dtype=np.float64).reshape(len(ticks), -1) / CMMHG_PER_MMHG
+        unique, first = np.unique(ticks, return_index=True)
+        return unique, pressure[first]
+
+    def _targets(self, ticks: NDArray[np.int64], chamber: int) -> NDArray[np.float64]:
+        """Set-point of ``chamber`` at ``ticks`` as executed, mmHg."""
+        at: list[float] = [float("-inf")]
+        level: list[float] = [0.0]
+        for step in self.carried_out:
+            if step.wave.chamber != chamber or step.actual_tick is None:
+                continue
+            begin = float(step.actual_tick)
+            now_mmhg = _ramp_value(at, level, begin)
+            while at and at[-1] >= begin:
+                at.pop()
+                level.pop()
+            at += [begin, begin + max(step.wave.ramp_s * TICKS_PER_S, 1e-6)]
+            level += [now_mmhg, step.wave.target_mmhg]
+        return np.interp(ticks, [max(value, -1e18) for value in at], level)
+
+    def peaks_mmhg(self) -> list[float]:
+        """Highest pressure of each chamber; 0 without a sample."""
+        _, pressure = self._arrays()
+        return _rounded(pressure.max(axis=0)) if len(pressure) else [0.0] * self._wave.chambers
+
+    def finals_mmhg(self) -> list[float]:
+        """Last pressure of each chamber; 0 without a sample."""
+        _, pressure = self._arrays()
+        return _rounded(pressure[-1]) if len(pressure) else [0.0] * self._wave.chambers
+
+    def tracking_rms_mmhg(self) -> float:
+        """Root mean square of measured minus target over all samples and chambers from the first to the last step carried out."""
+        ticks, pressure = self._arrays()
+        steps = self.carried_out
+        if not steps or not len(ticks) or steps[0].actual_tick is None or steps[-1].actual_tick is None:
+            return 0.0
+        inside = (ticks >= steps[0].actual_tick) & (ticks <= steps[-1].actual_tick)
+        if not inside.any():
+            return 0.0
+        targets = np.stack([self._targets(ticks[inside], chamber) for chamber in range(self._wave.chambers)], axis=1)
+        return round(float(np.sqrt(np.mean((pressure[inside] - targets) ** 2))), 2)
+
+    def cycles_and_shortfalls(self) -> tuple[Cycles, list[str]]:
+        """Cycles delivered, and a sentence for every chamber and cycle that stayed under its target."""
+        ticks, pressure = self._arrays()
+        spans: dict[int, list[int]] = defaultdict(list)
+        done: dict[int, set[int]] = defaultdict(set)
+        for step in self.carried_out:
+            if step.actual_tick is not None:
+                spans[step.wave.cycle].append(step.actual_tick)
+                if step.wave.target_mmhg > 0.0:
+                    done[step.wave.cycle].add(step.wave.chamber)
+        delivered, shortfalls = 0, list[str]()
+        for cycle in range(self._wave.cycles):
+            targets_mmhg = self._wave.cycle_peaks_mmhg(cycle)
+            wanted = {chamber for chamber, target in enumerate(targets_mmhg) if target > 0.0}
+            inside = (ticks >= min(spans[cycle])) & (ticks <= max(spans[cycle])) if spans[cycle] else np.zeros(len(ticks), dtype=bool)
+            reached = pressure[inside].max(axis=0) if inside.any() else np.zeros(self._wave.chambers)
+            short_mmhg = {chamber: targets_mmhg[chamber] - float(reached[chamber]) for chamber in wanted}
+            if wanted <= done[cycle] and all(short <= DELIVERED_WITHIN_MMHG for short in short_mmhg.values()):
+                delivered += 1
+            for chamber, short in sorted(short_mmhg.items()):
+                if short > SHORTFALL_MMHG:
+                    why = "its step was not carried out" if chamber not in done[cycle] else "the pump did not fill it in the time given"
+                    shortfalls.append(
+                        f"cycle {cycle + 1}, chamber {chamber + 1}: {reached[chamber]:.1f} of {targets_mmhg[chamber]:.1f} mmHg, {why}"
+                    )
+        return Cycles(planned=self._wave.cycles, delivered=delivered), shortfalls
+
+    def targets_mmhg(self) -> list[float]:
+        """Highest target of each chamber over the session."""
+        return [round(peak, 2) for peak in self._wave.peaks_mmhg]
+
+
+def _ramp_value(at: list[float], level: list[float], when: float) -> float:
+    """Value of the polyline at ``when``, which is not before its last corner but one."""
+    if when >= at[-1] or len(at) == 1:
+        return level[-1]
+    share = (when - at[-2]) / (at[-1] - at[-2])
+    return level[-2] + (level[-1] - level[-2]) * max(0.0, share)
+
+
+def _offset_ms(step: ScheduledStep) -> float:
+    """Actual minus planned in ms, device time."""
+    return 0.0 if step.actual_tick is None else (step.actual_tick - step.due_tick) * 1000.0 / TICKS_PER_S
+
+
+def _rounded(row: NDArray[np.float64]) -> list[float]:
+    return [round(float(value), 2) for value in row]
+
+
+def quantiles(values: Sequence[float], digits: int = 3) -> Quantiles:
+    """p50, p99 and maximum; all 0 for no values."""
+    if not values:
+        return Quantiles(p50=0.0, p99=0.0, max=0.0)
+    p50, p99 = np.percentile(np.array(values), [50, 99])
+    return Quantiles(p50=round(float(p50), digits), p99=round(float(p99), digits), max=round(max(values), digits))
+
+
+def skew_ms(accounts: Sequence[SessionAccount]) -> list[float]:
+    """For every session time that several wraps share: the largest spread between them, their uncertainties added."""
+    by_time: dict[float, list[tuple[float, float]]] = defaultdict(list)
+    for account in accounts:
+        for at_s, pair in account.offsets_by_time().items():
+            by_time[at_s].append(pair)
+    spreads: list[float] = []
+    for pairs in by_time.values():
+        if len(pairs) > 1:
+            values = [offset for offset, _ in pairs]
+            spreads.append(max(values) - min(values) + sum(sorted((unc for _, unc in pairs), reverse=True)[:2]))
+    return spreads

@@ -1,0 +1,55 @@
+"""The state of the link to one wrap, as a sum type: match on it and close with ``assert_never``."""
+
+from dataclasses import dataclass
+
+__all__ = ["Closed", "Connecting", "Failed", "LinkState", "Lost", "Preparing", "Ready", "Searching", "link_word"]
+
+
+@dataclass(frozen=True, slots=True)
+class Searching:
+    """Scanning for the wrap."""
+
+
+@dataclass(frozen=True, slots=True)
+class Connecting:
+    """A connect is under way."""
+
+    address: str
+
+
+@dataclass(frozen=True, slots=True)
+class Preparing:
+    """Connected; reading what the device is, subscribing, measuring its clock."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """Usable."""
+
+
+@dataclass(frozen=True, slots=True)
+class Lost:
+    """Down because of ``reason``; tried again in ``retry_in_s``."""
+
+    reason: str
+    retry_in_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """Given up: trying again cannot help until a person acts."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Closed:
+    """Closed on purpose."""
+
+
+LinkState = Searching | Connecting | Preparing | Ready | Lost | Failed | Closed
+
+
+def link_word(state: LinkState) -> str:
+    """One word for logs, topics and screens."""
+    return type(state).__name__.lower()

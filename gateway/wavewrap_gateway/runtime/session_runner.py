@@ -1,0 +1,247 @@
+"""One session on several wraps: one host timeline, one fate. Whatever ends it, every wrap is told to vent and the proof is awaited.
+
+Not responsible for one wrap's lease and queue (:mod:`wavewrap_gateway.runtime.wrap_run`) nor for publishing.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from wavewrap_gateway.core.account import quantiles, skew_ms
+from wavewrap_gateway.core.session import SessionEvent, SessionState, next_state
+from wavewrap_gateway.runtime.ticker import Lateness, Ticker
+from wavewrap_gateway.runtime.wrap_run import WrapRun
+from wavewrap_protocol.errors import DeviceError, LinkError
+from wavewrap_protocol.payloads import EndedHow, MqttCounts, SessionProgress, SessionSummary, WrapSummary
+
+__all__ = ["Outcome", "SessionRunner"]
+
+READY_S = 40.0
+"""Longest wait for all links. Choice: one connect of 20 s that failed, and one that did not."""
+
+TICK_S = 0.1
+"""Period of the session's rounds: fifty fit the horizon."""
+
+LEAD_S = 1.0
+"""From armed to the first step: the guard, and time to send the first batches."""
+
+SLIP_MARGIN_S = 0.25
+"""A slip moves the timeline this much further than it must, so that it does not slip again at once."""
+
+VENT_S = 15.0
+"""Longest wait for the proof that all are vented: the lease (5 s), then the slowest vent of the reference plant under 5 mmHg, twice."""
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How a session ended. ``vented`` only when every wrap has proved it."""
+
+    ended: EndedHow
+    reason: str
+    vented: bool
+    duration_s: float
+
+
+class SessionRunner:
+    """Runs once. ``on_state`` is called at every change of state."""
+
+    def __init__(
+        self, program: str, runs: Sequence[WrapRun], clock: Callable[[], float], on_state: Callable[[SessionState], None] = lambda _: None
+    ) -> None:
+        self._program = program
+        self.runs = tuple(runs)
+        self._clock = clock
+        self._on_state = on_state
+        self._state = SessionState.CONNECTING
+        self._stop = asyncio.Event()
+        self._stop_reason = ""
+        self._start_s: float | None = None
+        self._shift_s = 0.0
+        self._ended_s: float | None = None
+        self.lateness = Lateness()
+        self.slips = 0
+
+    @property
+    def state(self) -> SessionState:
+        """Where the session is."""
+        return self._state
+
+    def request_stop(self, reason: str) -> None:
+        """End the session and vent. Safe at any time and any number of times; the first reason counts."""
+        if not self._stop.is_set():
+            self._stop_reason = reason
+            self._stop.set()
+
+    def elapsed_s(self) -> float:
+        """Session time, slips not counted; 0 before the start, frozen at the end."""
+        if self._start_s is None:
+            return 0.0
+        until_s = self._clock() if self._ended_s is None else self._ended_s
+        return min(max(0.0, until_s - self._start_s - self._shift_s), self.duration_s)
+
+    @property
+    def duration_s(self) -> float:
+        """Planned length."""
+        return max(run.wave.duration_s for run in self.runs)
+
+    def progress(self) -> SessionProgress:
+        """For screens and topics."""
+        wave = self.runs[0].wave
+        elapsed_s = self.elapsed_s()
+        return SessionProgress(
+            program=self._program,
+            state=self._state.value,
+            elapsed_s=round(elapsed_s, 1),
+            duration_s=self.duration_s,
+            cycle=wave.cycle_at(elapsed_s) + 1,
+            cycles=wave.cycles,
+        )
+
+    def _enter(self, event: SessionEvent) -> None:
+        self._state = next_state(self._state, event)
+        self._on_state(self._state)
+
+    async def run(self) -> Outcome:
+        """The whole session. A cancellation vents first, then goes on. Never raises for what a wrap or a radio does."""
+        begun_s = self._clock()
+        ended, reason = EndedHow.FAULTED, "cancelled"
+        try:
+            ended, reason = await self._race_stop()
+        except (DeviceError, LinkError) as cause:
+            ended, reason = EndedHow.FAULTED, str(cause)
+        finally:
+            self._ended_s = self._clock()
+            self._enter(SessionEvent.FINISH)
+            _log.info("session ends: %s, %s", ended, reason)
+            vented = await self._vent_whatever_comes(graceful=ended is EndedHow.COMPLETED)
+            self._enter(SessionEvent.VENTED if vented else SessionEvent.DEADLINE)
+            for run in self.runs:
+                run.close()
+        start_s = begun_s if self._start_s is None else self._start_s
+        return Outcome(ended, reason, vented, round(max(0.0, self._ended_s - start_s), 3))
+
+    async def _race_stop(self) -> tuple[EndedHow, str]:
+        play = asyncio.ensure_future(self._play())
+        stop = asyncio.ensure_future(self._stop.wait())
+        try:
+            await asyncio.wait({play, stop}, return_when=asyncio.FIRST_COMPLETED)
+            if stop.done():
+                return EndedHow.STOPPED, self._stop_reason
+            play.result()
+            return EndedHow.COMPLETED, "the program is over"
+        finally:
+            await _cancel(play, stop)
+
+    async def _vent_whatever_comes(self, *, graceful: bool) -> bool:
+        """Vent every wrap; a cancellation waits until that is done."""
+        deadline_s = self._clock() + VENT_S
+        work = asyncio.gather(*(run.vent(graceful=graceful, deadline_s=deadline_s) for run in self.runs))
+        cancelled = False
+        while not work.done():
+            try:
+                await asyncio.shield(work)
+            except asyncio.CancelledError:
+                cancelled = True
+        if cancelled:
+            _log.warning("cancelled while venting: vented first")
+        return all(work.result())
+
+    async def _play(self) -> None:
+        try:
+            async with asyncio.timeout(READY_S):
+                await asyncio.gather(*(run.wrap.link.wait_ready() for run in self.runs))
+        except TimeoutError as cause:
+            late = ", ".join(f"{run.wrap.name} ({run.wrap.link.state})" for run in self.runs)
+            raise LinkError(f"not all wraps were ready within {READY_S:g} s: {late}") from cause
+        self._enter(SessionEvent.LINKS_READY)
+        await asyncio.gather(*(run.arm() for run in self.runs))
+        self._start_s = self._clock() + LEAD_S
+        for run in self.runs:
+            run.scheduler.start(self._start_s)
+        self._enter(SessionEvent.ARMED)
+        rounds = asyncio.gather(*(self._keep(run) for run in self.runs))
+        slips = asyncio.ensure_future(self._keep_in_step())
+        try:
+            done, _ = await asyncio.wait({rounds, slips}, return_when=asyncio.FIRST_COMPLETED)
+            for task in done:
+                task.result()
+        finally:
+            await _cancel(rounds, slips)
+
+    async def _keep(self, run: WrapRun) -> None:
+        """Rounds of one wrap until the session time is over and every step is answered for."""
+        ticker = Ticker(TICK_S, self._clock, self.lateness)
+        while not (run.scheduler.done and self.elapsed_s() >= self.duration_s):
+            await run.keep()
+            await ticker.wait()
+
+    async def _keep_in_step(self) -> None:
+        """Slip the timeline of all wraps when one of them would be late."""
+        while True:
+            await asyncio.sleep(TICK_S)
+            late_s = max(run.scheduler.overdue_s(self._clock()) for run in self.runs)
+            if late_s > 0.0:
+                await self._slip(late_s + SLIP_MARGIN_S)
+
+    async def _slip(self, shift_s: float) -> None:
+        """Move everything unsent of every wrap by the same time. A wrap out of reach keeps all waiting: its lease decides."""
+        for run in self.runs:
+            await run.planning.acquire()
+        try:
+            for run in self.runs:
+                await run.flush()
+        except LinkError:
+            return
+        else:
+            for run in self.runs:
+                run.scheduler.slip(shift_s)
+            self._shift_s += shift_s
+            self.slips += 1
+            _log.warning("the timeline slips by %.3f s", shift_s)
+        finally:
+            for run in self.runs:
+                run.planning.release()
+
+    def summary(self, outcome: Outcome, mqtt: MqttCounts) -> SessionSummary:
+        """The record of the session."""
+        return SessionSummary(
+            program=self._program,
+            ended=outcome.ended,
+            reason=outcome.reason,
+            vented=outcome.vented,
+            duration_s=outcome.duration_s,
+            wraps=[_wrap_summary(run) for run in self.runs],
+            skew_ms=quantiles(skew_ms([run.account for run in self.runs])),
+            mqtt=mqtt,
+            host_lateness_ms=self.lateness.quantiles(),
+            slips=self.slips,
+        )
+
+
+def _wrap_summary(run: WrapRun) -> WrapSummary:
+    account = run.account
+    cycles, shortfalls = account.cycles_and_shortfalls()
+    return WrapSummary(
+        id=run.wrap.name,
+        side=run.wrap.side,
+        samples=run.samples(),
+        steps=account.step_counts(run.planned_steps()),
+        timing_ms=quantiles(account.timing_errors_ms()),
+        cycles=cycles,
+        target_mmhg=account.targets_mmhg(),
+        peak_mmhg=account.peaks_mmhg(),
+        final_mmhg=account.finals_mmhg(),
+        tracking_rms_mmhg=account.tracking_rms_mmhg(),
+        shortfalls=shortfalls,
+    )
+
+
+async def _cancel(*tasks: asyncio.Future[Any]) -> None:
+    """Cancel ``tasks`` and wait until they are gone; what they raised was dealt with by whoever awaited them."""
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)

@@ -1,0 +1,336 @@
+"""The link to one wrap: one task owns it, from the scan to the reconnect.
+
+Rules: a fresh client and a fresh sighting for every attempt; subscribe before anything is started; every exchange is answered or fails;
+silence is loss (a radio that says "connected" proves nothing). Not responsible for sessions
+(:mod:`wavewrap_gateway.runtime.session_runner`).
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from random import Random
+from typing import TypeVar
+
+from wavewrap_gateway.core.backoff import Backoff
+from wavewrap_gateway.core.clock_sync import ClockSync
+from wavewrap_gateway.core.link_state import Closed, Connecting, Failed, LinkState, Lost, Preparing, Ready, Searching
+from wavewrap_gateway.core.telemetry import SampleLedger
+from wavewrap_gateway.runtime.exchange import Exchange
+from wavewrap_gateway.runtime.ports import Connection, Radio, Sighting
+from wavewrap_protocol import uuids
+from wavewrap_protocol.commands import Command, Plan, Replay, Reports, Stop, Stream, TimePing
+from wavewrap_protocol.errors import LinkError, RemoteError
+from wavewrap_protocol.payloads import Side
+from wavewrap_protocol.reports import Answer, Capabilities, Report, Telemetry, TimePong, decode_report
+
+__all__ = ["Booted", "FrameArrived", "LinkChanged", "LinkEvent", "ReportArrived", "WrapIdentity", "WrapLink"]
+
+SCAN_S = 10.0
+CONNECT_S = 20.0
+"""Choice, as long-lived BLE clients do: a busy adapter needs seconds; the lease has vented the wrap long before."""
+
+SILENCE_S = 2.0
+"""No frame for this long while streaming means that the link is dead. Choice: twenty default batches, under half a lease."""
+
+WARM_UP_PINGS = 12
+WARM_UP_GAP_S = (0.03, 0.12)
+PING_GAP_S = (0.7, 1.3)
+"""Dithered, so that pings never fall into step with the radio's connection interval."""
+
+PONG_S = 1.0
+_REPORT_NUMBERS = 1 << 16
+_log = logging.getLogger(__name__)
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class WrapIdentity:
+    """Who a wrap is; the serial number is the identity, the address is not."""
+
+    serial: str
+    model: str
+    firmware: str
+    side: Side
+
+
+@dataclass(frozen=True, slots=True)
+class LinkChanged:
+    """The link is now in ``state``."""
+
+    state: LinkState
+
+
+@dataclass(frozen=True, slots=True)
+class FrameArrived:
+    """A telemetry frame; ``arrived_s`` is host time."""
+
+    frame: Telemetry
+    arrived_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class ReportArrived:
+    """A report, once, in order of its number as far as the wrap still has it."""
+
+    report: Report
+
+
+@dataclass(frozen=True, slots=True)
+class Booted:
+    """The wrap is on another boot than when it was last seen: whatever ran has ended and vented."""
+
+    boot_id: int
+
+
+LinkEvent = LinkChanged | FrameArrived | ReportArrived | Booted
+
+
+class WrapLink:
+    """Owns the connection to the wrap that ``sighting`` was last seen as. ``observe`` gets every event, in the loop's thread."""
+
+    def __init__(
+        self, radio: Radio, sighting: Sighting, observe: Callable[[LinkEvent], None], clock: Callable[[], float], rng: Random
+    ) -> None:
+        self._radio = radio
+        self._address = sighting.address
+        self._first_sighting: Sighting | None = sighting
+        self._side = sighting.side
+        self._observe = observe
+        self._clock = clock
+        self._rng = rng
+        self._backoff = Backoff()
+        self._state: LinkState = Searching()
+        self._exchange: Exchange | None = None
+        self._changed = asyncio.Event()
+        self._pings: dict[int, float] = {}
+        self._ping_id = 0
+        self._pong = asyncio.Event()
+        self._next_report: int | None = None
+        self._accept_ahead = False
+        self._frame_s = 0.0
+        self._command_id = rng.randrange(_REPORT_NUMBERS)
+        self._chores: asyncio.Queue[Command] = asyncio.Queue()
+        self.identity: WrapIdentity | None = None
+        self.capabilities: Capabilities | None = None
+        self.battery_pct: int | None = None
+        self.clock_sync = ClockSync()
+        self.samples = SampleLedger()
+        self.reconnects = 0
+        self.garbled = 0
+        self.lost_reports = 0
+
+    @property
+    def state(self) -> LinkState:
+        """Where the link is."""
+        return self._state
+
+    @property
+    def payload_bytes(self) -> int:
+        """Bytes that one write carries now. Raises :class:`LinkError` while down."""
+        return self._open_exchange().connection.payload_bytes
+
+    def _enter(self, state: LinkState) -> None:
+        self._state = state
+        self._changed.set()
+        _log.info("link %s: %s", self._address, state)
+        self._observe(LinkChanged(state))
+
+    async def wait_ready(self) -> None:
+        """Return once the link is ready. Raises :class:`LinkError` when it has failed for good."""
+        while not isinstance(self._state, Ready):
+            if isinstance(self._state, Failed | Closed):
+                raise LinkError(self._state.reason if isinstance(self._state, Failed) else f"the link to {self._address} is closed")
+            self._changed.clear()
+            await self._changed.wait()
+
+    async def run(self) -> None:
+        """Keep the link up until cancelled or failed for good."""
+        try:
+            while True:
+                try:
+                    await self._connect_once()
+                except RemoteError as cause:
+                    self._enter(Failed(str(cause)))
+                    return
+                except LinkError as cause:
+                    delay_s = self._backoff.next_delay_s()
+                    self._enter(Lost(str(cause), delay_s))
+                    await asyncio.sleep(delay_s)
+                    self.reconnects += 1
+        finally:
+            if not isinstance(self._state, Failed):
+                self._enter(Closed())
+
+    async def _connect_once(self) -> None:
+        """One connection, from the sighting to its loss, which is always a :class:`LinkError`."""
+        sighting = await self._find()
+        self._enter(Connecting(sighting.address))
+        connection = await self._radio.connect(sighting, CONNECT_S)
+        try:
+            self._enter(Preparing())
+            self._exchange = Exchange(connection)
+            await self._prepare(connection)
+            self._backoff.reset()
+            self._enter(Ready())
+            await self._stay(connection)
+        finally:
+            exchange, self._exchange = self._exchange, None
+            if exchange is not None:
+                exchange.fail(LinkError(f"the link to {self._address} was lost"))
+            await connection.disconnect()
+
+    async def _find(self) -> Sighting:
+        if self._first_sighting is not None:
+            sighting, self._first_sighting = self._first_sighting, None
+            return sighting
+        self._enter(Searching())
+        found = await self._radio.scan(SCAN_S, lambda seen: any(one.address == self._address for one in seen))
+        for one in found:
+            if one.address == self._address:
+                return one
+        raise LinkError(f"{self._address} is not advertising: switch the wrap on or bring it nearer")
+
+    async def _prepare(self, connection: Connection) -> None:
+        capabilities = Capabilities.decode(await connection.read(uuids.CAPABILITIES))
+        if self.capabilities is None or self.capabilities.boot_id != capabilities.boot_id:
+            rebooted = self.capabilities is not None
+            self.clock_sync.reset(capabilities.boot_id)
+            self._next_report = None
+            self.capabilities = capabilities
+            if rebooted:
+                self._observe(Booted(capabilities.boot_id))
+        facts = [
+            (await connection.read(uuid)).decode("utf-8", errors="replace")
+            for uuid in (uuids.SERIAL_NUMBER, uuids.MODEL_NUMBER, uuids.FIRMWARE_REVISION)
+        ]
+        self.identity = WrapIdentity(facts[0], facts[1], facts[2], self._side)
+        self.battery_pct = (await connection.read(uuids.BATTERY_LEVEL))[0]
+        await connection.subscribe(uuids.CONTROL, self._on_answer)
+        await connection.subscribe(uuids.REPORT, self._on_report)
+        await connection.subscribe(uuids.TIME, self._on_pong)
+        await connection.subscribe(uuids.TELEMETRY, self._on_frame)
+        self._frame_s = self._clock()
+        await self.command(Stream(enabled=1, batch=0))
+        if self._next_report is not None:
+            self._chores.put_nowait(Reports(self._next_report))
+        for _ in range(WARM_UP_PINGS):
+            await self._ping(connection)
+            await asyncio.sleep(self._rng.uniform(*WARM_UP_GAP_S))
+
+    async def _stay(self, connection: Connection) -> None:
+        """Until the link is lost or falls silent."""
+        work = [asyncio.create_task(job) for job in (self._keep_clock(connection), self._do_chores(), connection.wait_lost())]
+        try:
+            await asyncio.wait(work, return_when=asyncio.FIRST_COMPLETED)
+            for task in work:
+                if task.done():
+                    task.result()
+            raise LinkError(f"the link to {self._address} was lost")
+        finally:
+            for task in work:
+                task.cancel()
+            await asyncio.gather(*work, return_exceptions=True)
+
+    async def _keep_clock(self, connection: Connection) -> None:
+        while True:
+            await asyncio.sleep(self._rng.uniform(*PING_GAP_S))
+            silent_s = self._clock() - self._frame_s
+            if silent_s > SILENCE_S:
+                raise LinkError(f"{self._address} has sent nothing for {silent_s:.1f} s")
+            await self._ping(connection)
+
+    async def _ping(self, connection: Connection) -> None:
+        self._ping_id = (self._ping_id + 1) % _REPORT_NUMBERS
+        self._pings = {self._ping_id: self._clock()}
+        self._pong.clear()
+        await connection.write(uuids.TIME, TimePing(self._ping_id).encode(), response=False)
+        try:
+            async with asyncio.timeout(PONG_S):
+                await self._pong.wait()
+        except TimeoutError:
+            _log.info("link %s: no answer to a time ping", self._address)
+
+    async def _do_chores(self) -> None:
+        """Requests that only repair the books: replays and missed reports."""
+        while True:
+            chore = await self._chores.get()
+            await self.command(chore)
+            if isinstance(chore, Reports):
+                # What the wrap still has comes next, in order; what it has forgotten must not be waited for.
+                self._accept_ahead = True
+
+    def _on_pong(self, data: bytes) -> None:
+        returned_s = self._clock()
+        pong = self._decoded(TimePong.decode, data)
+        if pong is None or pong.boot_id != self.clock_sync.boot_id or (sent_s := self._pings.pop(pong.ping_id, None)) is None:
+            return
+        self.clock_sync.add_ping(sent_s, pong.received_tick, pong.sent_tick, returned_s)
+        self._pong.set()
+
+    def _on_answer(self, data: bytes) -> None:
+        answer = self._decoded(Answer.decode, data)
+        if answer is not None and self._exchange is not None:
+            self._exchange.resolve(answer)
+
+    def _on_frame(self, data: bytes) -> None:
+        frame = self._decoded(Telemetry.decode, data)
+        if frame is None:
+            return
+        self._frame_s = self._clock()
+        gap = self.samples.add(frame)
+        if gap is not None:
+            self._chores.put_nowait(Replay(gap.epoch, gap.first, gap.last))
+        self._observe(FrameArrived(frame, self._frame_s))
+
+    def _on_report(self, data: bytes) -> None:
+        report = self._decoded(decode_report, data)
+        if report is None:
+            return
+        if self._next_report is not None:
+            ahead = (report.number - self._next_report) % _REPORT_NUMBERS
+            if ahead >= _REPORT_NUMBERS // 2:
+                return  # known already
+            if ahead > 0 and not self._accept_ahead:
+                self._chores.put_nowait(Reports(self._next_report))
+                return  # it comes again, in order
+            self.lost_reports += ahead
+            self._accept_ahead = False
+        self._next_report = (report.number + 1) % _REPORT_NUMBERS
+        self._observe(ReportArrived(report))
+
+    def _decoded(self, decode: Callable[[bytes], T], data: bytes) -> T | None:
+        """What ``data`` says, or ``None`` for bytes that are no message: logged, counted, never acted on."""
+        try:
+            return decode(data)
+        except RemoteError as cause:
+            self.garbled += 1
+            _log.warning("link %s: %s", self._address, cause)
+            return None
+
+    def _open_exchange(self) -> Exchange:
+        if self._exchange is None:
+            raise LinkError(f"the link to {self._address} is down")
+        return self._exchange
+
+    def next_command_id(self) -> int:
+        """A ``cmd_id`` that the wrap does not remember."""
+        self._command_id = (self._command_id + 1) % _REPORT_NUMBERS
+        return self._command_id
+
+    async def command(self, command: Command, cmd_id: int | None = None) -> Answer:
+        """Send ``command`` and return the wrap's answer, whatever it says. Raises :class:`LinkError`.
+
+        After that error the command may have been carried out: repeat it with the same ``cmd_id`` and it is carried out once.
+        """
+        return await self._open_exchange().command(self.next_command_id() if cmd_id is None else cmd_id, command)
+
+    async def send_plan(self, plan: Plan) -> Answer:
+        """Send ``plan`` and return the wrap's answer. Sending the same plan again after a :class:`LinkError` is safe."""
+        return await self._open_exchange().plan(plan)
+
+    async def stop(self, reason: int = 0) -> None:
+        """STOP, both ways: without response for speed, with response for proof. Raises :class:`LinkError`."""
+        connection = self._open_exchange().connection
+        await connection.write(uuids.STOP, Stop(reason).encode(), response=False)
+        await connection.write(uuids.STOP, Stop(reason).encode(), response=True)
