@@ -12,7 +12,7 @@ from tests.support.wire_strategies import messages
 from wavewrap_protocol import uuids
 from wavewrap_protocol.codec import FROM_DEVICE, TO_DEVICE
 from wavewrap_protocol.commands import Arm, ControlWrite, Plan, Renew, Step, Stop, TimePing
-from wavewrap_protocol.enums import DeviceState, Result
+from wavewrap_protocol.enums import DeviceState, Result, StepOutcome
 from wavewrap_protocol.errors import RemoteError, WireRangeError
 from wavewrap_protocol.limits import CHARACTERISTIC_MAX_BYTES
 from wavewrap_protocol.reports import Answer, Capabilities, StepRecord, StepsReport, Telemetry, TimePong, decode_report
@@ -126,17 +126,24 @@ def test_a_stop_is_never_refused() -> None:
 @given(st.integers(0, 2000))
 def test_capacity_is_the_most_that_fits(payload_bytes: int) -> None:
     room = min(payload_bytes, CHARACTERISTIC_MAX_BYTES)
-    steps = Plan.capacity(payload_bytes)
-    records = StepsReport.capacity(payload_bytes)
-    samples = Telemetry.capacity(payload_bytes, 2)
-    size_of = {
-        "plan": lambda count: len(Plan(1, 1, 0, (STEP,) * count).encode()) if 1 <= count <= 55 else 12 + 9 * count,
-        "report": lambda count: 3 + len(StepRecord.STRUCT.pack(0, 0, 0, 0)) * count,
-        "frame": lambda count: 12 + 4 * count,
-    }
-    for count, size in ((steps, size_of["plan"]), (records, size_of["report"]), (samples, size_of["frame"])):
-        assert count == 0 or size(count) <= room
-        assert size(count + 1) > room
+    most_and_sizes = [
+        (Plan.capacity(payload_bytes), Plan.HEADER.size + Plan.CRC.size, Step.STRUCT.size),
+        (StepsReport.capacity(payload_bytes), StepsReport.HEADER.size, StepRecord.STRUCT.size),
+        (Telemetry.capacity(payload_bytes, 2), Telemetry.HEADER.size, 4),
+    ]
+    for most, head_bytes, each_bytes in most_and_sizes:
+        assert most == 0 or head_bytes + most * each_bytes <= room
+        assert head_bytes + (most + 1) * each_bytes > room
+
+
+@pytest.mark.parametrize("payload_bytes", [21, 182, 244, 512, 600])
+def test_messages_filled_to_capacity_fit(payload_bytes: int) -> None:
+    room = min(payload_bytes, CHARACTERISTIC_MAX_BYTES)
+    assert len(Plan(1, 1, 0, (STEP,) * Plan.capacity(payload_bytes)).encode()) <= room
+    record = StepRecord(0, 0, 0, StepOutcome.EXECUTED)
+    assert len(StepsReport(0, (record,) * StepsReport.capacity(payload_bytes)).encode()) <= room
+    samples = ((1, 2),) * Telemetry.capacity(payload_bytes, 2)
+    assert len(dataclasses.replace(FRAME, samples_cmmhg=samples).encode()) <= room
 
 
 def test_smallest_mtu_carries_what_the_text_says() -> None:

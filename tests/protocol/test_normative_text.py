@@ -49,7 +49,9 @@ def fixed_rows(head: struct.Struct, names: tuple[str, ...]) -> list[Row]:
 @pytest.mark.parametrize("kind", MESSAGES.values(), ids=lambda kind: kind.__name__)
 def test_byte_table_is_the_struct(kind: type[Any]) -> None:
     if issubclass(kind, Message):
-        head, names, tail = kind.STRUCT, tuple(field.name for field in dataclasses.fields(kind)), ()  # type: ignore[arg-type]  # all are dataclasses
+        names: tuple[str, ...] = tuple(field.name for field in dataclasses.fields(kind))  # type: ignore[arg-type]  # all are dataclasses
+        tail: tuple[str, ...] = ()
+        head = kind.STRUCT
     else:
         head, names, tail = HAND_MADE[kind]
     table = [{key: value for key, value in row.items() if key != "meaning"} for row in TABLES[kind.__name__]]
