@@ -1,0 +1,42 @@
+# One definition of every task, for the laptop and for CI. `make` alone lists them.
+
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+
+.DEFAULT_GOAL := help
+.PHONY: help venv demo test check lint fuzz bench
+
+help:  ## this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-6s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+venv: $(STAMP)  ## build .venv, with uv where it is installed; again only when pyproject.toml changed
+
+$(STAMP): pyproject.toml
+	@.ci/build_venv $(VENV)
+	@touch $@
+
+demo: venv  ## two simulated wraps, a broker, the gateway and one recovery session
+	$(BIN)/wavewrap demo
+
+test: venv  ## every test that needs no hardware
+	$(BIN)/pytest
+
+lint: venv  ## style, types and the contracts between the floors
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/mypy --namespace-packages --explicit-package-bases tests
+	$(BIN)/lint-imports
+
+fuzz: venv  ## 200,000 inputs to every decoder of the wire
+	$(BIN)/python tests/fuzz/fuzz_codec.py
+
+# One after the other, so that the last line is that of pytest, also under make -j.
+check:  ## all of lint, fuzz and test
+	@$(MAKE) --no-print-directory lint
+	@$(MAKE) --no-print-directory fuzz
+	@$(MAKE) --no-print-directory test
+
+bench: venv  ## every bench, each against its limits
+	$(BIN)/wavewrap bench all
