@@ -2,7 +2,6 @@
 
 from pathlib import Path
 
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from wavewrap_gateway.core.wave import Wave
@@ -21,7 +20,6 @@ def draw_wave(wave: Wave, title: str, until_s: float, path: Path) -> None:
     Raises :class:`UsageError` when ``path`` cannot be written.
     """
     figure = Figure(figsize=(9.0, 1.3 + 0.95 * wave.chambers), dpi=120, layout="constrained")
-    canvas = FigureCanvasAgg(figure)
     rows = figure.subplots(wave.chambers, 1, sharex=True, sharey=True, squeeze=False)[:, 0]
     top_mmhg = max(wave.peaks_mmhg)
     for row, axes in enumerate(rows):
@@ -47,6 +45,6 @@ def draw_wave(wave: Wave, title: str, until_s: float, path: Path) -> None:
     rows[-1].set_xlabel("time from the start of the session, s (dotted: start of a cycle)", color=_GREY, fontsize=9)
     figure.suptitle(title, fontsize=11, x=0.01, ha="left")
     try:
-        canvas.print_png(str(path))
+        figure.savefig(path, format="png")
     except OSError as cause:
         raise UsageError(f"{path}: the picture cannot be written ({cause.strerror}); give a path in a folder that exists") from cause

@@ -5,6 +5,7 @@ Results go to stdout, with ``--json`` as one object; a wrong program propagates 
 
 import json
 from pathlib import Path
+from textwrap import fill
 from typing import Annotated
 
 import typer
@@ -45,7 +46,7 @@ def list_programs(as_json: JsonOption = False) -> None:
         return
     table = Table(box=None, pad_edge=False, header_style="bold")
     for heading in ("program", "pattern", "mmHg", "cycle", "session", "title"):
-        table.add_column(heading, justify="right" if heading in ("mmHg", "cycle", "session") else "left", no_wrap=True)
+        table.add_column(heading, justify="right" if heading in ("mmHg", "cycle", "session") else "left", no_wrap=heading != "title")
     for program in programs:
         cycle_s = require_fit(program, CHAMBERS_DEFAULT).cycle_s
         row = (f"{program.pressure_mmhg:g}", f"{cycle_s:g} s", f"{program.duration_min:g} min", program.title)
@@ -63,7 +64,7 @@ def show_program(program: ProgramArgument, chambers: ChambersOption = CHAMBERS_D
         _print_json({"program": chosen.model_dump(mode="json", exclude_none=True), "on_wrap": _describe_fit(fit, wave)})
         return
     typer.echo(f"{chosen.name}: {chosen.title}")
-    typer.echo(chosen.description.strip() + "\n")
+    typer.echo(fill(" ".join(chosen.description.split()), width=max(_NARROW_COLUMNS, Console().width)) + "\n")
     hidden = {"name", "title", "description"}
     for key, value in chosen.model_dump(exclude_none=True, exclude=hidden).items():
         typer.echo(f"  {key:<18}{_show_value(value)}")
@@ -138,10 +139,10 @@ def _word_reach(reach: Achievability) -> str:
     needs = f"one cycle takes {reach.air_ml:.0f} ml of free air, {reach.pump_s:.1f} s of one 8 L/min pump"
     if reach.ok:
         return f"achievable: {needs}; every chamber is up in time"
-    delay = f"; {reach.asked_delay_s:.1f} s between chambers were asked, {reach.achieved_delay_s:.1f} s come of it"
-    return (
-        f"NOT achievable: {needs}; the latest chamber is up {reach.lag_s:.1f} s late{delay}. It is played all the same: lengthen inflate_s"
-    )
+    late = f"the latest chamber is up {reach.lag_s:.1f} s late"
+    if reach.asked_delay_s < reach.achieved_delay_s:
+        late += f", {reach.achieved_delay_s:.1f} s after the one before and not {reach.asked_delay_s:.1f} s"
+    return f"NOT achievable: {needs}; {late}. It is played all the same; a longer inflate_s or a shorter overlap_s helps"
 
 
 def _describe_reach(reach: Achievability) -> dict[str, object]:

@@ -53,9 +53,11 @@ def parse_program(
     """
     try:
         table = tomllib.loads(text)
+        lines = locate_keys(text)
     except tomllib.TOMLDecodeError as cause:
         raise UsageError(_describe_syntax(str(cause), text, origin)) from cause
-    lines = locate_keys(text)
+    except RecursionError as cause:
+        raise UsageError(f"{origin}:1: brackets are nested too deep; a program takes lists of numbers only") from cause
     try:
         program = PROGRAM.validate_python(table)
     except ValidationError as cause:

@@ -95,7 +95,7 @@ class Wave:
             end_s = min(step.at_s + step.ramp_s, next_s, until_s)
             points += [(step.at_s, track.from_mmhg[index]), (end_s, _ramped(track.from_mmhg[index], step, end_s))]
         points.append((until_s, points[-1][1]))
-        return points
+        return [point for point, before in zip(points, [None, *points], strict=False) if point != before]
 
 
 def count_cycles(duration_s: float, cycle_s: float) -> int:
