@@ -79,7 +79,7 @@ def test_plot_a_picture(tmp_path: Path) -> None:
 
 def test_plot_for_machines() -> None:
     plot = json.loads(_run("plot", "alternating-legs", "--side", "right", "--cycles", "1", "--chambers", "1", "--json"))
-    assert plot["targets"] == [{"chamber": 1, "points_s_mmhg": [[0, 0], [22.5, 0], [24.5, 36], [27.5, 36], [27.5, 0], [45, 0]]}]
+    assert plot["targets"] == [{"chamber": 1, "points_s_mmhg": [[0, 0], [22.5, 0], [24.8, 36], [26.8, 36], [26.8, 0], [45, 0]]}]
 
 
 def test_check(tmp_path: Path) -> None:
