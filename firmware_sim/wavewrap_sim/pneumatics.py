@@ -145,9 +145,7 @@ class Plant:
         pump = pump_gain - pump_by * self._manifold
         share = _THETA * by_down_inlet / diagonal
         manifold_diagonal = (
-            self._manifold_ml_mmhg / h_s
-            + _THETA * pump_by
-            + _THETA * (by_up_inlet * (1.0 - share)).sum(axis=1, keepdims=True)
+            self._manifold_ml_mmhg / h_s + _THETA * pump_by + _THETA * (by_up_inlet * (1.0 - share)).sum(axis=1, keepdims=True)
         )
         manifold_delta = (pump + (share * rest - inlet).sum(axis=1, keepdims=True)) / manifold_diagonal
         delta = (rest + _THETA * by_up_inlet * manifold_delta) / diagonal

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+
 from wavewrap_protocol.units import CMMHG_PER_MMHG
 
 __all__ = ["PressureSensors", "SensorParameters"]
@@ -18,7 +19,8 @@ class SensorParameters:
     noise_mmhg: float = 0.10
     """Standard deviation of one reading: about 0.10 mmHg in a real chain at 1 kHz."""
     offset_mmhg: float = 2.0
-    """Each sensor's own offset is drawn from +/- this. Choice: 1 % of full scale is 3.75 mmHg for a common part (2SMPP-03), half of it typical."""
+    """Each sensor's own offset is drawn from +/- this.
+    Choice: 1 % of full scale is 3.75 mmHg for a common part (2SMPP-03), half of it typical."""
     range_mmhg: float = 300.0
     """A reading saturates at +/- this; the wire carries 327 mmHg."""
 

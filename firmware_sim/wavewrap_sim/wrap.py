@@ -1,0 +1,193 @@
+"""One simulated wrap: crystal, plant, sensors, battery and firmware, moved together in exact device time.
+
+Whoever owns it calls :meth:`SimulatedWrap.advance` now and then; every control tick and due step up to that instant is then carried out at
+its own tick, however late the call. Not responsible for the radio (:mod:`wavewrap_sim.gatt`).
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from wavewrap_protocol import limits
+from wavewrap_protocol.enums import DeviceState
+from wavewrap_protocol.errors import UsageError
+from wavewrap_protocol.payloads import Side
+from wavewrap_protocol.units import cmmhg_to_mmhg, mmhg_to_cmmhg, tick_difference
+from wavewrap_sim.battery import Battery, BatteryParameters
+from wavewrap_sim.device_clock import DeviceClock
+from wavewrap_sim.firmware import Firmware, FirmwareConfig, Inputs, Outgoing
+from wavewrap_sim.firmware_config import FaultFound, StateChanged, StepDone
+from wavewrap_sim.log import FaultEntry, LogEntry, PressureEntry, StateEntry, StepEntry
+from wavewrap_sim.plant_parameters import PlantParameters
+from wavewrap_sim.pneumatics import Plant
+from wavewrap_sim.sensors import PressureSensors, SensorParameters
+
+__all__ = ["SimulatedWrap", "WrapSettings"]
+
+_PRESSURE_LOG_TICK = 1_000
+"""Every 100 ms."""
+
+_BATTERY_PCT = (70.0, 100.0)
+"""Where a battery starts, drawn by the seed. Choice: somebody has charged it."""
+
+
+@dataclass(frozen=True, slots=True)
+class WrapSettings:
+    """Which wrap it is. The same settings give the same wrap, reading by reading."""
+
+    serial: str
+    side: Side
+    chambers: int = 4
+    seed: int = 0
+    clock_ppm: float = 0.0
+    """How fast its crystal runs."""
+    start_tick: int = 0
+    """What its clock shows at first."""
+    plant_scatter: float = 0.0
+    """Each parameter of its plant is off by up to this fraction."""
+    plant: PlantParameters = field(default_factory=PlantParameters)
+    ceiling_mmhg: float = limits.CEILING_DEFAULT_MMHG
+    """The firmware's own ceiling."""
+    model: str = "wavewrap-ref"
+
+
+class SimulatedWrap:
+    """A wrap switched on at host second ``now_s``. ``log`` takes what it truly does.
+
+    Raises :class:`UsageError` for a number of chambers or a ceiling that the protocol does not allow.
+    """
+
+    def __init__(self, settings: WrapSettings, now_s: float, log: Callable[[LogEntry], None]) -> None:
+        if not 1 <= settings.chambers <= limits.CHAMBERS_MAX:
+            raise UsageError(f"{settings.serial}: {settings.chambers} chambers: a wrap has 1 to {limits.CHAMBERS_MAX}")
+        if not 0.0 < settings.ceiling_mmhg <= limits.CEILING_MAX_MMHG:
+            raise UsageError(f"{settings.serial}: ceiling {settings.ceiling_mmhg} mmHg: choose one up to {limits.CEILING_MAX_MMHG}")
+        self._settings = settings
+        self._log = log
+        plant_rng, sensor_rng, self._boot_rng = (np.random.default_rng(seed) for seed in np.random.SeedSequence(settings.seed).spawn(3))
+        self._plant = Plant([settings.plant.scattered(plant_rng, settings.plant_scatter)], settings.chambers)
+        self._sensors = PressureSensors(SensorParameters(), settings.chambers, sensor_rng)
+        self._battery = Battery(BatteryParameters(), float(sensor_rng.uniform(*_BATTERY_PCT)))
+        self._config = FirmwareConfig(chambers=settings.chambers, ceiling_cmmhg=mmhg_to_cmmhg(settings.ceiling_mmhg))
+        self._plant_s = self._read_s = now_s
+        self._boot(now_s, settings.start_tick)
+
+    def _boot(self, now_s: float, tick: int) -> None:
+        self._clock = DeviceClock(now_s, tick, self._settings.clock_ppm)
+        self._boot_count = self._count = tick
+        self._firmware = Firmware(self._config, int(self._boot_rng.integers(1, 1 << 32)), tick)
+        self._drive = self._firmware.drive
+        self._log_events()
+
+    @property
+    def settings(self) -> WrapSettings:
+        """What it was made of."""
+        return self._settings
+
+    @property
+    def state(self) -> DeviceState:
+        """Where its firmware stands."""
+        return self._firmware.state
+
+    @property
+    def battery_pct(self) -> float:
+        """Charge left, 0 to 100."""
+        return self._battery.charge_pct
+
+    @property
+    def pressure_mmhg(self) -> tuple[float, ...]:
+        """True pressure of each chamber at the last tick that was carried out."""
+        return tuple(self._plant.pressure_mmhg[0].tolist())
+
+    def next_wake_s(self) -> float:
+        """Host second of the next control tick or due step."""
+        return self._clock.host_s_of(self._next_count())
+
+    def advance(self, now_s: float) -> list[Outgoing]:
+        """Carry out everything up to ``now_s``, in order; what is to be sent."""
+        self._catch_up(now_s)
+        return self._firmware.take_outgoing()
+
+    def write(self, now_s: float, characteristic_uuid: str, data: bytes) -> list[Outgoing]:
+        """A gateway writes ``data``; what is to be sent."""
+        self._catch_up(now_s)
+        self._firmware.write(self._tick, characteristic_uuid, data)
+        self._follow_firmware()
+        return self._firmware.take_outgoing()
+
+    def read(self, now_s: float, characteristic_uuid: str) -> bytes:
+        """A gateway reads. Raises :class:`UsageError` for what cannot be read."""
+        self._catch_up(now_s)
+        return self._firmware.read(self._tick, characteristic_uuid)
+
+    def connected(self, now_s: float, payload_bytes: int) -> None:
+        """A gateway is there, or its MTU changed: ``payload_bytes`` fit one notification."""
+        self._catch_up(now_s)
+        self._firmware.link_up(self._tick, payload_bytes)
+
+    def disconnected(self, now_s: float) -> None:
+        """The gateway is gone."""
+        self._catch_up(now_s)
+        self._firmware.link_down(self._tick)
+
+    def reboot(self, now_s: float) -> None:
+        """Power off and on: a new boot id, ticks from 0, the ring and the reports lost, the air still in the chambers."""
+        self._catch_up(now_s)
+        self._move_plant(self._clock.host_s_of(self._count))
+        self._boot(now_s, 0)
+
+    @property
+    def _tick(self) -> int:
+        return DeviceClock.tick_of(self._count)
+
+    def _next_count(self) -> int:
+        return self._count + tick_difference(self._firmware.next_wake_tick(self._tick), self._tick)
+
+    def _catch_up(self, now_s: float) -> None:
+        last_count = self._clock.count_at(now_s)
+        while (count := self._next_count()) <= last_count:
+            self._count = count
+            self._carry_out_tick()
+        self._count = max(self._count, last_count)
+
+    def _carry_out_tick(self) -> None:
+        host_s = self._clock.host_s_of(self._count)
+        self._move_plant(host_s)
+        readings_cmmhg = self._sensors.read_cmmhg(self._plant.pressure_mmhg[0], host_s - self._read_s)
+        self._read_s = host_s
+        self._firmware.tick(self._tick, Inputs(readings_cmmhg, self._battery.charge_pct))
+        self._follow_firmware()
+        if (self._count - self._boot_count) % _PRESSURE_LOG_TICK == 0:
+            pressure_mmhg = [round(value, 3) for value in self.pressure_mmhg]
+            self._log(PressureEntry(self._settings.serial, host_s, pressure_mmhg, self._firmware.state.name.lower()))
+
+    def _follow_firmware(self) -> None:
+        """Take over what the firmware commands now. Until this instant the plant ran under the old commands."""
+        if self._firmware.drive != self._drive:
+            self._move_plant(self._clock.host_s_of(self._count))
+            self._drive = self._firmware.drive
+        self._log_events()
+
+    def _move_plant(self, host_s: float) -> None:
+        dt_s = host_s - self._plant_s
+        if dt_s > 0.0:
+            drive = self._drive
+            self._plant.step(dt_s, (drive.pump_duty,), (drive.inlet_open,), (drive.vent_open,))
+            self._battery.draw(dt_s, drive.pump_duty, drive.inlet_open, drive.vent_open)
+            self._plant_s = host_s
+
+    def _log_events(self) -> None:
+        serial = self._settings.serial
+        for event in self._firmware.take_events():
+            match event:
+                case StepDone(seq, chamber, planned_tick, actual_tick, outcome):
+                    host_s = self._host_s_of(actual_tick)
+                    self._log(StepEntry(serial, host_s, seq, chamber, planned_tick, actual_tick, outcome.name.lower()))
+                case StateChanged(tick, state, cause):
+                    self._log(StateEntry(serial, self._host_s_of(tick), state.name.lower(), cause.name.lower()))
+                case FaultFound(tick, fault, chamber, value_cmmhg):
+                    self._log(FaultEntry(serial, self._host_s_of(tick), fault.name.lower(), chamber, cmmhg_to_mmhg(value_cmmhg)))
+
+    def _host_s_of(self, tick: int) -> float:
+        return self._clock.host_s_of(self._count + tick_difference(tick, self._tick))
