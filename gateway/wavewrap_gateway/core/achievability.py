@@ -42,7 +42,7 @@ class Achievability:
     """What one wrap can make of a wave in its fullest cycle.
 
     ``air_ml``: free air taken per cycle. ``pump_s``: time that the pump needs for it. ``fill_s``: time for each chamber alone, from rest to
-    its pressure. With :data:`RESERVE` on every fill: ``asked_delay_s`` and ``achieved_delay_s``, the longest delay between one chamber being
+    its pressure. With :data:`RESERVE` on every fill: ``asked_delay_s`` and ``achieved_delay_s``, longest delay between one chamber being
     up and the next one, in the order of inflation (0 with one chamber), and ``lag_s``, how late the latest chamber is up.
     """
 
