@@ -87,7 +87,9 @@ class EmbeddedBroker:
         answer = json.loads(line)
         if "error" in answer:
             where = f"127.0.0.1:{self._port}"
-            raise BrokerError(f"embedded MQTT broker cannot listen on {where} ({answer['error']}): end what uses that port or choose another")
+            raise BrokerError(
+                f"embedded MQTT broker cannot listen on {where} ({answer['error']}): end what uses that port or choose another"
+            )
         return int(answer["port"])
 
     async def _collect_stderr(self, process: Process) -> None:

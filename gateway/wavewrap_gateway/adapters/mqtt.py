@@ -73,6 +73,11 @@ class MqttPublisher:
         """The version of MQTT in use, None before the first connection."""
         return self._version
 
+    @property
+    def window(self) -> int:
+        """Unacknowledged messages allowed on the present connection."""
+        return self._window
+
     async def start(self) -> None:
         """Connect for the first time and keep connected from then on. Raises BrokerError or UsageError when the first time fails."""
         connection = await self._connect()

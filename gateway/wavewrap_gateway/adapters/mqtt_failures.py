@@ -22,6 +22,8 @@ def describe_failure(error: OSError | ValueError, settings: MqttSettings, connec
             return f"{broker}: its TLS certificate is not trusted ({why}): give its CA as ca_file and use the host name in the certificate"
         case ssl.SSLError():
             return f"{broker}: TLS failed ({error.reason}): use mqtt:// if it speaks no TLS there, else check certificates and its log"
+        case ConnectionResetError() if settings.tls:
+            return f"{broker}: TLS failed (the peer hung up): use mqtt:// if it speaks no TLS there, else see its log"
         case socket.gaierror() | UnicodeError():
             return f"{broker}: host name {settings.host!r} is unknown: correct it or check the network's DNS"
         case ConnectionRefusedError():

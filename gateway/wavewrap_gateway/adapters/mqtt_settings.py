@@ -77,12 +77,24 @@ class MqttSettings(BaseModel):
                 raise UsageError(f"MQTT TLS file {path} does not exist: correct the path")
         try:
             context = ssl.create_default_context(cafile=self.ca_file)
+            context.sslsocket_class = _TidySocket
             if self.cert_file is not None:
                 context.load_cert_chain(self.cert_file, self.key_file)
         except OSError as error:  # ssl.SSLError is one
             files = ", ".join(str(path) for path in (self.ca_file, self.cert_file, self.key_file) if path is not None)
             raise UsageError(f"MQTT TLS files {files} cannot be used ({error}): give readable PEM files that fit together") from error
         return context
+
+
+class _TidySocket(ssl.SSLSocket):
+    """Closes itself when the handshake fails; paho would leave that to the garbage collector."""
+
+    def do_handshake(self, block: bool = False) -> None:
+        try:
+            super().do_handshake(block)
+        except OSError:
+            self.close()
+            raise
 
 
 def _fields_of(url: str) -> dict[str, object]:

@@ -1,0 +1,119 @@
+"""The embedded broker as a process: found at its URL, alone on loopback, and gone when its owner goes."""
+
+import asyncio
+import subprocess
+import sys
+import time
+
+import psutil
+import pytest
+from tests.support.brokers import Collector, find_free_port
+
+from wavewrap_gateway.adapters.broker import EMBEDDED_VERSION, EmbeddedBroker
+from wavewrap_gateway.adapters.mqtt import MqttPublisher, MqttSettings
+from wavewrap_protocol.errors import BrokerError
+from wavewrap_protocol.payloads import BridgeEvent
+
+
+def event(seq: int) -> BridgeEvent:
+    return BridgeEvent(gateway="g", seq=seq, unix_s=0.0, kind="test", text="text")
+
+
+def port_of(url: str) -> int:
+    return int(url.rsplit(":", 1)[1])
+
+
+def wait_until_gone(pid: int, timeout_s: float) -> bool:
+    deadline_s = time.monotonic() + timeout_s
+    while psutil.pid_exists(pid) and psutil.Process(pid).status() != psutil.STATUS_ZOMBIE:
+        if time.monotonic() > deadline_s:
+            return False
+        time.sleep(0.05)
+    return True
+
+
+def test_it_carries_messages_and_ends_on_close() -> None:
+    async def scene() -> int:
+        broker = EmbeddedBroker()
+        url = await broker.start()
+        pid = broker.pid
+        assert pid is not None
+        listening = {connection.laddr.ip for connection in psutil.Process(pid).net_connections() if connection.status == "LISTEN"}
+        assert listening == {"127.0.0.1"}
+        async with Collector(port_of(url)) as collector:
+            publisher = MqttPublisher(MqttSettings.from_url(url, version=EMBEDDED_VERSION), "wavewrap-test")
+            await publisher.start()
+            for seq in range(200):
+                publisher.publish("bridge_event", event(seq))
+            assert await publisher.drain(5.0)
+            counts = publisher.counts()
+            assert (counts.published, counts.acknowledged, counts.dropped) == (200, 200, 0)
+            await publisher.close()
+            assert await asyncio.to_thread(collector.wait_until, lambda c: len(c.bodies("wavewrap/bridge/state")) == 2)
+            assert [BridgeEvent.model_validate_json(body).seq for body in collector.bodies("wavewrap/bridge/event")] == list(range(200))
+            assert collector.bodies("wavewrap/bridge/state") == [b'{"state":"online"}', b'{"state":"offline"}']
+        await broker.close()
+        await broker.close()
+        assert broker.pid is None
+        return pid
+
+    assert wait_until_gone(asyncio.run(scene()), 0.0)
+
+
+def test_a_port_in_use_is_said_in_one_line_and_leaves_nothing_running() -> None:
+    async def scene() -> None:
+        port = find_free_port()
+        first = EmbeddedBroker(port)
+        assert await first.start() == f"mqtt://127.0.0.1:{port}"
+        second = EmbeddedBroker(port)
+        with pytest.raises(BrokerError, match=rf"cannot listen on 127\.0\.0\.1:{port} \(Address already in use\): end what") as caught:
+            await second.start()
+        assert "\n" not in str(caught.value)
+        assert second.pid is None
+        await first.close()
+
+    asyncio.run(scene())
+
+
+def test_it_dies_with_its_parent() -> None:
+    script = """
+import asyncio
+from wavewrap_gateway.adapters.broker import EmbeddedBroker
+async def main():
+    broker = EmbeddedBroker()
+    await broker.start()
+    print(broker.pid, flush=True)
+    await asyncio.sleep(60)
+asyncio.run(main())
+"""
+    with subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE) as parent:
+        assert parent.stdout is not None
+        pid = int(parent.stdout.readline())
+        assert psutil.pid_exists(pid)
+        parent.kill()
+        parent.wait()
+        assert wait_until_gone(pid, 5.0)
+
+
+def test_ctrl_c_on_the_terminal_does_not_take_it_away() -> None:
+    async def scene() -> None:
+        broker = EmbeddedBroker()
+        url = await broker.start()
+        assert broker.pid is not None
+        psutil.Process(broker.pid).send_signal(2)  # as the terminal does to the whole group
+        publisher = MqttPublisher(MqttSettings.from_url(url, version=EMBEDDED_VERSION), "wavewrap-test")
+        await publisher.start()
+        publisher.publish("bridge_event", event(0))
+        assert await publisher.drain(5.0)
+        await publisher.close()
+        await broker.close()
+
+    asyncio.run(scene())
+
+
+def test_the_child_is_silent_and_imports_without_a_warning() -> None:
+    child = [sys.executable, "-W", "error", "-m", "wavewrap_gateway.adapters.broker_child", "0"]
+    done = subprocess.run(child, input=b"", capture_output=True, timeout=20, check=False)
+    assert done.returncode == 0
+    assert done.stdout.startswith(b'{"port": ')
+    assert done.stderr == b""

@@ -1,0 +1,352 @@
+"""Publishing against real brokers: delivery, the window, loss and return of the broker, refusals, the Last Will."""
+
+import asyncio
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from tests.support.brokers import Collector, Mosquitto, find_free_port, needs_mosquitto, run_mosquitto
+from tests.support.scripted_broker import connack_v5, run_scripted_broker
+
+from wavewrap_gateway.adapters import mqtt
+from wavewrap_gateway.adapters.mqtt import MqttPublisher, MqttSettings
+from wavewrap_gateway.runtime.publishing import BrokerChange, BrokerDown, BrokerUp, MessageQueues, Publisher
+from wavewrap_protocol.errors import UsageError
+from wavewrap_protocol.payloads import Availability, BridgeEvent, BridgeHealth, BridgeState, MqttCounts, Quantiles, Telemetry
+
+STATE = "wavewrap/bridge/state"
+EVENT = "wavewrap/bridge/event"
+ONLINE, OFFLINE = b'{"state":"online"}', b'{"state":"offline"}'
+
+
+def event(seq: int, text: str = "text") -> BridgeEvent:
+    return BridgeEvent(gateway="g", seq=seq, unix_s=0.0, kind="test", text=text)
+
+
+def batch(seq: int) -> Telemetry:
+    return Telemetry(
+        gateway="g", wrap="left", boot_id=1, seq=seq, tick=0, period_ms=20, replay=False, unix_s=None, pressure_mmhg=[[1.0] * 5] * 4
+    )
+
+
+def health() -> BridgeHealth:
+    zero = Quantiles(p50=0.0, p99=0.0, max=0.0)
+    return BridgeHealth(gateway="g", uptime_s=1.0, host_lateness_ms=zero, mqtt=MqttCounts(published=0, acknowledged=0, dropped=0))
+
+
+def seqs(bodies: list[bytes]) -> list[int]:
+    return [BridgeEvent.model_validate_json(body).seq for body in bodies]
+
+
+async def wait_until(collector: Collector, count: int, topic: str) -> bool:
+    return await asyncio.to_thread(collector.wait_until, lambda c: len(c.bodies(topic)) >= count)
+
+
+class Changes:
+    """Notes every change of a publisher and waits for one."""
+
+    def __init__(self, publisher: Publisher) -> None:
+        self.seen: list[BrokerChange] = []
+        self._queue: asyncio.Queue[BrokerChange] = asyncio.Queue()
+        publisher.add_listener(self._note)
+
+    def _note(self, change: BrokerChange) -> None:
+        self.seen.append(change)
+        self._queue.put_nowait(change)
+
+    async def next(self, timeout_s: float = 10.0) -> BrokerChange:
+        async with asyncio.timeout(timeout_s):
+            return await self._queue.get()
+
+
+@pytest.fixture
+def quick_reconnects(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(mqtt, "RECONNECT_DELAYS_S", (0.5,))
+
+
+@needs_mosquitto
+def test_retained_flags_and_qos_follow_the_topic_table(tmp_path: Path) -> None:
+    async def scene(broker: Mosquitto) -> None:
+        publisher = MqttPublisher(MqttSettings.from_url(broker.url), "wavewrap-test")
+        await publisher.start()
+        async with Collector(broker.port) as before:
+            publisher.publish("wrap_availability", Availability(state="online"), "left")
+            publisher.publish("bridge_event", event(1))
+            publisher.publish("bridge_health", health())
+            assert await publisher.drain(5.0)
+            assert await wait_until(before, 1, "wavewrap/bridge/health")
+            got = {message.topic: message for message in before.messages}
+            assert {topic: message.qos for topic, message in got.items()} == {
+                STATE: 1,
+                "wavewrap/left/availability": 1,
+                EVENT: 1,
+                "wavewrap/bridge/health": 0,
+            }
+            async with Collector(broker.port) as late:
+                assert await wait_until(late, 1, STATE)
+                assert await wait_until(late, 1, "wavewrap/left/availability")
+                assert {message.topic for message in late.messages if message.retained} == {STATE, "wavewrap/left/availability"}
+                await publisher.close()
+                assert await wait_until(late, 2, STATE)
+                assert late.bodies(STATE) == [ONLINE, OFFLINE]
+
+    with run_mosquitto(tmp_path) as broker:
+        asyncio.run(scene(broker))
+
+
+@needs_mosquitto
+def test_a_killed_gateway_is_announced_by_its_will(tmp_path: Path) -> None:
+    script = """
+import asyncio, sys
+from wavewrap_gateway.adapters.mqtt import MqttPublisher, MqttSettings
+async def main():
+    publisher = MqttPublisher(MqttSettings.from_url(sys.argv[1]), "wavewrap-test")
+    await publisher.start()
+    print("up", flush=True)
+    await asyncio.sleep(60)
+asyncio.run(main())
+"""
+    with run_mosquitto(tmp_path) as broker, Collector(broker.port) as collector:
+        with subprocess.Popen([sys.executable, "-c", script, broker.url], stdout=subprocess.PIPE) as gateway:
+            assert gateway.stdout is not None
+            assert gateway.stdout.readline() == b"up\n"
+            assert collector.wait_until(lambda c: c.bodies(STATE) == [ONLINE])
+            gateway.kill()
+        assert collector.wait_until(lambda c: c.bodies(STATE) == [ONLINE, OFFLINE])
+        with Collector(broker.port) as late:
+            assert late.wait_until(lambda c: c.bodies(STATE) == [OFFLINE])
+            assert late.messages[0].retained
+
+
+@needs_mosquitto
+def test_the_window_is_the_brokers_receive_maximum(tmp_path: Path) -> None:
+    async def scene(broker: Mosquitto) -> None:
+        publisher = MqttPublisher(MqttSettings.from_url(broker.url), "wavewrap-test")
+        await publisher.start()
+        assert publisher.window == 3
+        async with Collector(broker.port) as collector:
+            for seq in range(500):
+                publisher.publish("bridge_event", event(seq))
+            assert await publisher.drain(10.0)
+            assert await wait_until(collector, 500, EVENT)
+            assert seqs(collector.bodies(EVENT)) == list(range(500))
+        await publisher.close()
+
+    with run_mosquitto(tmp_path, ["max_inflight_messages 3"]) as broker:
+        asyncio.run(scene(broker))
+
+
+@pytest.mark.parametrize(("properties", "window"), [(b"", 100), (bytes([0x21, 0, 7]), 7), (bytes([0x21, 1, 0]), 100)])
+def test_no_more_than_the_window_flies_unacknowledged(properties: bytes, window: int) -> None:
+    async def scene() -> None:
+        async with run_scripted_broker({5: connack_v5(0, properties)}) as broker:
+            publisher = MqttPublisher(MqttSettings(port=broker.port), "wavewrap-test")
+            await publisher.start()
+            for seq in range(300):
+                publisher.publish("bridge_event", event(seq))
+            assert not await publisher.drain(0.2)
+            assert broker.published() == [STATE.encode(), *[EVENT.encode()] * (window - 1)]
+            await publisher.close(0.05)
+            counts = publisher.counts()
+            assert (counts.published, counts.acknowledged, counts.dropped) == (300, 0, 300)
+            assert publisher.drops() == {"gateway closed": 300}
+
+    asyncio.run(scene())
+
+
+def test_a_refused_publish_is_dropped_with_its_reason() -> None:
+    async def scene() -> None:
+        async with run_scripted_broker({5: connack_v5()}, puback_reason=0x97) as broker:
+            publisher = MqttPublisher(MqttSettings(port=broker.port), "wavewrap-test")
+            await publisher.start()
+            for seq in range(5):
+                publisher.publish("bridge_event", event(seq))
+            assert await publisher.drain(5.0)
+            counts = publisher.counts()
+            assert (counts.published, counts.acknowledged, counts.dropped) == (5, 0, 5)
+            assert publisher.drops() == {"refused by the broker: Quota exceeded": 5}
+            await publisher.close()
+
+    asyncio.run(scene())
+
+
+@needs_mosquitto
+def test_a_topic_that_the_rights_deny_is_counted(tmp_path: Path) -> None:
+    rights = tmp_path / "rights"
+    rights.write_text(f"topic write {STATE}\ntopic write {EVENT}\n")
+
+    async def scene(broker: Mosquitto) -> None:
+        publisher = MqttPublisher(MqttSettings.from_url(broker.url), "wavewrap-test")
+        await publisher.start()
+        publisher.publish("bridge_event", event(0))
+        publisher.publish("wrap_telemetry", batch(0), "left")
+        assert await publisher.drain(5.0)
+        assert publisher.drops() == {"refused by the broker: Not authorized": 1}
+        assert publisher.counts().acknowledged == 1
+        await publisher.close()
+
+    with run_mosquitto(tmp_path, [f"acl_file {rights}"]) as broker:
+        asyncio.run(scene(broker))
+
+
+def test_a_message_over_the_brokers_limit_does_not_block_the_others() -> None:
+    async def scene() -> None:
+        limit = bytes([0x27, 0, 0, 1, 0])  # Maximum Packet Size 256
+        async with run_scripted_broker({5: connack_v5(0, limit)}, puback_reason=0) as broker:
+            publisher = MqttPublisher(MqttSettings(port=broker.port), "wavewrap-test")
+            await publisher.start()
+            publisher.publish("bridge_event", event(0, "x" * 300))
+            publisher.publish("bridge_event", event(1))
+            assert await publisher.drain(5.0)
+            assert publisher.drops() == {"larger than the broker's limit of 256 bytes": 1}
+            assert publisher.counts().acknowledged == 1
+            await publisher.close()
+
+    asyncio.run(scene())
+
+
+@needs_mosquitto
+@pytest.mark.usefixtures("quick_reconnects")
+def test_a_killed_broker_costs_no_event_and_every_lost_batch_is_counted(tmp_path: Path) -> None:
+    async def scene(broker: Mosquitto) -> None:
+        publisher = MqttPublisher(MqttSettings.from_url(broker.url), "wavewrap-test", MessageQueues(live_bound=50))
+        await publisher.start()
+        changes = Changes(publisher)
+        async with Collector(broker.port) as before:
+            for seq in range(100):
+                publisher.publish("bridge_event", event(seq))
+            await publisher.drain(5.0)
+            for seq in range(100, 300):  # on their way when the broker dies
+                publisher.publish("bridge_event", event(seq))
+                await asyncio.sleep(0)
+            broker.kill()
+            assert isinstance(await changes.next(), BrokerDown)
+            assert not publisher.connected
+            for seq in range(300, 400):
+                publisher.publish("bridge_event", event(seq))
+                publisher.publish("wrap_telemetry", batch(seq), "left")
+            assert not await publisher.drain(0.05)
+            broker.start()
+            async with Collector(broker.port) as after:
+                assert await changes.next() == BrokerUp(broker.url)
+                assert publisher.connected
+                assert await publisher.drain(10.0)
+                assert await wait_until(after, 50, "wavewrap/left/telemetry")
+                heard = set(seqs(before.bodies(EVENT))) | set(seqs(after.bodies(EVENT)))
+                assert heard == set(range(400))
+                telemetry = [Telemetry.model_validate_json(body).seq for body in after.bodies("wavewrap/left/telemetry")]
+                assert telemetry == list(range(350, 400))
+                assert after.bodies(STATE) == [ONLINE]
+        counts = publisher.counts()
+        assert (counts.published, counts.acknowledged, counts.dropped) == (500, 450, 50)
+        assert publisher.drops() == {"live queue full": 50}
+        await publisher.close()
+
+    # Without a limit of its own towards subscribers mosquitto forwards before it acknowledges, so its memory holds nothing to be lost.
+    with run_mosquitto(tmp_path, ["max_inflight_messages 0"]) as broker:
+        asyncio.run(scene(broker))
+
+
+@pytest.mark.usefixtures("quick_reconnects")
+def test_what_was_not_acknowledged_is_sent_again_in_order() -> None:
+    async def scene() -> None:
+        async with run_scripted_broker({5: connack_v5()}) as broker:
+            publisher = MqttPublisher(MqttSettings(port=broker.port), "wavewrap-test")
+            await publisher.start()
+            changes = Changes(publisher)
+            publisher.publish("bridge_event", event(0))
+            publisher.publish("wrap_availability", Availability(state="online"), "left")
+            await broker.wait_for_packets(4)
+            broker.hang_up()
+            assert await changes.next() == BrokerDown("the connection broke")
+            assert isinstance(await changes.next(), BrokerUp)
+            await broker.wait_for_packets(8)
+            once = [STATE.encode(), EVENT.encode(), b"wavewrap/left/availability"]
+            assert broker.published() == once * 2
+            await publisher.close(0.05)
+
+    asyncio.run(scene())
+
+
+@pytest.mark.usefixtures("quick_reconnects")
+def test_the_brokers_own_reason_for_leaving_is_told() -> None:
+    async def scene() -> None:
+        async with run_scripted_broker({5: connack_v5()}) as broker:
+            publisher = MqttPublisher(MqttSettings(port=broker.port), "wavewrap-test")
+            await publisher.start()
+            changes = Changes(publisher)
+            broker.send(bytes([0xE0, 2, 0x8E, 0]))
+            assert await changes.next() == BrokerDown("the broker ended the connection (Session taken over)")
+            await publisher.close(0.05)
+
+    asyncio.run(scene())
+
+
+@pytest.mark.usefixtures("quick_reconnects")
+def test_closing_while_the_broker_is_gone_is_quick_and_counts_what_is_lost() -> None:
+    async def scene() -> None:
+        async with run_scripted_broker({5: connack_v5()}) as broker:
+            publisher = MqttPublisher(MqttSettings(port=broker.port), "wavewrap-test")
+            await publisher.start()
+            changes = Changes(publisher)
+            broker.hang_up()
+            await changes.next()
+            publisher.publish("bridge_event", event(0))
+            async with asyncio.timeout(1.0):
+                await publisher.close()
+            publisher.publish("bridge_event", event(1))
+            assert publisher.drops() == {"gateway closed": 2}
+            assert await publisher.drain(0.0)
+
+    asyncio.run(scene())
+
+
+def test_the_presence_topic_is_the_adapters_own() -> None:
+    publisher = MqttPublisher(MqttSettings(port=find_free_port()), "wavewrap-test")
+    with pytest.raises(UsageError, match="follows the connection by itself"):
+        publisher.publish("bridge_state", BridgeState(state="online"))
+
+
+def test_a_removed_listener_hears_nothing() -> None:
+    async def scene() -> list[BrokerChange]:
+        heard: list[BrokerChange] = []
+        async with run_scripted_broker({5: connack_v5()}) as broker:
+            publisher = MqttPublisher(MqttSettings(port=broker.port), "wavewrap-test")
+            remove = publisher.add_listener(heard.append)
+            await publisher.start()
+            await asyncio.sleep(0)
+            remove()
+            await publisher.close(0.05)
+        return heard
+
+    assert [type(change) for change in asyncio.run(scene())] == [BrokerUp]
+
+
+def test_a_stalled_broker_holds_the_socket_back_and_not_the_loop() -> None:
+    async def scene() -> None:
+        loop = asyncio.get_running_loop()
+        stalled = asyncio.Event()
+
+        async def accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            await reader.read(1)
+            writer.write(connack_v5())
+            await stalled.wait()  # reads no more: the buffers of both ends fill up
+            writer.close()
+
+        server = await asyncio.start_server(accept, "127.0.0.1", 0, limit=1024)
+        publisher = MqttPublisher(MqttSettings(port=server.sockets[0].getsockname()[1]), "wavewrap-test")
+        await publisher.start()
+        began_s = loop.time()
+        for seq in range(60):
+            publisher.publish("bridge_event", event(seq, "x" * 200_000))
+        assert not await publisher.drain(0.2)
+        assert loop.time() - began_s < 2.0
+        assert publisher.connected
+        await publisher.close(0.05)
+        stalled.set()
+        server.close()
+        await server.wait_closed()
+        assert publisher.counts().dropped == 60
+
+    asyncio.run(scene())
