@@ -149,13 +149,14 @@ class AirSupply:
             # A rising set-point takes up a part of what still flows in.
             rate_mmhg_s = max(active.fast_mmhg_s, active.slow_mmhg_s)
             full = active.deficit_mmhg <= (rate_mmhg_s - active.ramp_mmhg_s) * parameters.coast_gain_s
-        touches = [c for c in waiting if demands[c].deficit_mmhg <= parameters.touch_mmhg]
         if full and waiting:
             self._enter(_Mode.FILLING, count, self._first(waiting, demands))
         elif full:
             self._enter(_Mode.COASTING, count, self._chamber)
-        elif touches and active.deficit_mmhg > parameters.touch_mmhg:
-            self._enter(_Mode.FILLING, count, self._first(touches, demands))
+        elif waiting and not self._is_touch(active):
+            first = self._first([self._chamber, *waiting], demands)
+            if first != self._chamber:
+                self._enter(_Mode.FILLING, count, first)
 
     def _enter(self, mode: _Mode, count: int, chamber: int) -> None:
         self._mode, self._since_count, self._chamber = mode, count, chamber
@@ -163,9 +164,13 @@ class AirSupply:
     def _first(self, asking: list[int], demands: Sequence[Demand]) -> int:
         def rank(chamber: int) -> tuple[bool, int, float]:
             demand = demands[chamber]
-            return demand.deficit_mmhg > self._parameters.touch_mmhg, self._asked_count[chamber] or 0, -demand.deficit_mmhg
+            return not self._is_touch(demand), self._asked_count[chamber] or 0, -demand.deficit_mmhg
 
         return min(asking, key=rank)
+
+    def _is_touch(self, demand: Demand) -> bool:
+        """A hold that sagged; the first mmHg of a rising set-point are none, else every new ramp would push in."""
+        return demand.ramp_mmhg_s == 0.0 and demand.deficit_mmhg <= self._parameters.touch_mmhg
 
     def _wanted_duty(self, deficits_mmhg: list[float]) -> float:
         if self._mode in (_Mode.OFF, _Mode.COASTING):
