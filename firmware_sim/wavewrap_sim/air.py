@@ -16,6 +16,9 @@ __all__ = ["Air", "AirController"]
 class Air(LocalLink):
     """The medium that all controllers share."""
 
+    def __init__(self) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]  # bumble leaves it unannotated
+
     def send_acl_data(
         self, sender_controller: Controller, destination_address: hci.Address, transport: core.PhysicalTransport, data: bytes
     ) -> None:

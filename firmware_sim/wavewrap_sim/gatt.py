@@ -54,7 +54,7 @@ class WrapPeripheral:
         self._clock = clock
         self._characteristics: dict[str, Characteristic[bytes]] = {}
         self._device = Device(
-            name=f"wavewrap {wrap.settings.serial}",
+            name=f"wavewrap {wrap.settings.model}",
             address=hci.Address(address),
             host=Host(controller, AsyncPipeSink(controller)),
         )
@@ -76,11 +76,11 @@ class WrapPeripheral:
             uuids.FIRMWARE_REVISION: __version__,
         }
         wrap = [self._wrap_characteristic(uuid, properties) for uuid, properties in _WRAP_CHARACTERISTICS.items()]
-        battery = Characteristic(
+        battery: Characteristic[bytes] = Characteristic(
             UUID(uuids.BATTERY_LEVEL),
-            _READ | _NOTIFY,
+            _READ,
             Characteristic.READABLE,
-            CharacteristicValue(read=lambda _: bytes((round(self._wrap.battery_pct),))),
+            CharacteristicValue[bytes](read=lambda _: bytes((round(self._wrap.battery_pct),))),
         )
         facts = [Characteristic(UUID(uuid), _READ, Characteristic.READABLE, text.encode()) for uuid, text in identity.items()]
         return [
@@ -96,7 +96,7 @@ class WrapPeripheral:
         def read(_connection: object) -> bytes:
             return self._wrap.read(self._clock(), uuid) if properties & _READ else b""
 
-        made = Characteristic(
+        made: Characteristic[bytes] = Characteristic(
             UUID(uuid), properties, Characteristic.READABLE | Characteristic.WRITEABLE, CharacteristicValue(read=read, write=write)
         )
         self._characteristics[uuid] = made

@@ -26,6 +26,8 @@ __all__ = ["BleakConnection", "BleakRadio", "open_radio"]
 GATT_TIMEOUT_S = 5.0
 """Longest GATT call. Choice: bleak bounds only connect; five lease renewals fit, and the lease covers what is longer."""
 
+PLATFORM_REMEDY = "switch the Bluetooth adapter on (on Linux bluetoothd must run), or use another with --radio bumble:usb:0"
+
 _FAILURES = (BleakError, OSError, EOFError)
 """What bleak raises besides its own: time-outs (an OSError), a broken pipe, the end of a D-Bus stream."""
 
@@ -95,7 +97,8 @@ class BleakConnection:
 class BleakRadio:
     """An adapter driven by bleak. Implements :class:`wavewrap_gateway.runtime.ports.Radio`."""
 
-    def __init__(self, scanner: dict[str, Any], client: dict[str, Any], close: Callable[[], Awaitable[None]]) -> None:
+    def __init__(self, scanner: dict[str, Any], client: dict[str, Any], close: Callable[[], Awaitable[None]], remedy: str) -> None:
+        self._remedy = remedy
         self._scanner_arguments = scanner
         self._client_arguments = client
         self._close = close
@@ -122,7 +125,7 @@ class BleakRadio:
                 except TimeoutError:
                     pass  # the whole scan was asked for
         except _FAILURES as cause:
-            raise LinkError(f"scanning failed: {cause}") from cause
+            raise LinkError(f"scanning failed ({cause}): {self._remedy}") from cause
         return sorted(found.values(), key=lambda sighting: sighting.address)
 
     async def connect(self, sighting: Sighting, timeout_s: float) -> Connection:
@@ -165,7 +168,7 @@ def _sighting(device: BLEDevice, advertisement: AdvertisementData) -> Sighting |
 async def open_radio(radio: str) -> AsyncIterator[BleakRadio]:
     """The radio that ``radio`` names: ``platform``, or ``bumble:<transport>``. Raises :class:`UsageError` or :class:`LinkError`."""
     if radio == "platform":
-        yield BleakRadio({}, {}, _nothing_to_close)
+        yield BleakRadio({}, {}, _nothing_to_close, PLATFORM_REMEDY)
         return
     kind, _, transport = radio.partition(":")
     if kind != "bumble" or not transport:
@@ -176,7 +179,8 @@ async def open_radio(radio: str) -> AsyncIterator[BleakRadio]:
     except BleakError as cause:
         raise LinkError(f"{cause.args[0]}: plug the adapter in, or start the simulator with 'wavewrap sim'") from cause
     radio_arguments: dict[str, Any] = {"radio": host}
-    opened = BleakRadio({"backend": BumbleScanner, **radio_arguments}, {"backend": BumbleClient, **radio_arguments}, host.close)
+    scanner, client = {"backend": BumbleScanner, **radio_arguments}, {"backend": BumbleClient, **radio_arguments}
+    opened = BleakRadio(scanner, client, host.close, f"is the controller at {transport} still there?")
     try:
         yield opened
     finally:

@@ -63,7 +63,7 @@ class SessionAccount:
         return StepCounts(planned=planned, executed=executed, late=late)
 
     def timing_errors_ms(self) -> list[float]:
-        """For each step carried out, the bound a gateway can claim: planned against actual tick, plus the clock's uncertainty when planned."""
+        """The bound a gateway can claim for each step carried out: planned against actual tick, plus the clock's uncertainty when planned."""
         return [abs(_offset_ms(step)) + step.uncertainty_s * 1000.0 for step in self.carried_out]
 
     def offsets_by_time(self) -> dict[float, tuple[float, float]]:
@@ -78,7 +78,7 @@ class SessionAccount:
     def _arrays(self) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
         """Ticks, shape (samples,), ascending and unique; pressures in mmHg, shape (samples, chambers)."""
         ticks = np.array(self._ticks, dtype=np.int64)
-        pressure = np.array(self._samples, dtype=np.float64).reshape(len(ticks), -1) / CMMHG_PER_MMHG
+        pressure = np.array(self._samples, dtype=np.float64).reshape(-1, self._wave.chambers) / CMMHG_PER_MMHG
         unique, first = np.unique(ticks, return_index=True)
         return unique, pressure[first]
 
@@ -94,7 +94,9 @@ class SessionAccount:
             while at and at[-1] >= begin:
                 at.pop()
                 level.pop()
-            at += [begin, begin + max(step.wave.ramp_s * TICKS_PER_S, 1e-6)]
+            ramp = step.wave.ramp_s * TICKS_PER_S
+            # A jump is a ramp that ends at the step, a thousandth of a tick long.
+            at += [begin, begin + ramp] if ramp > 0.0 else [begin - 1e-3, begin]
             level += [now_mmhg, step.wave.target_mmhg]
         return np.interp(ticks, [max(value, -1e18) for value in at], level)
 

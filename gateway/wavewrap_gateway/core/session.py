@@ -13,7 +13,6 @@ __all__ = ["TRANSITIONS", "SessionEvent", "SessionState", "next_state"]
 class SessionState(Enum):
     """Where a session is."""
 
-    CONNECTING = "connecting"
     ARMING = "arming"
     RUNNING = "running"
     ENDING = "ending"
@@ -23,7 +22,6 @@ class SessionState(Enum):
 class SessionEvent(Enum):
     """What moves it."""
 
-    LINKS_READY = auto()
     ARMED = auto()
     FINISH = auto()
     """The wave is over, a person stopped it, or something failed: one way out for all."""
@@ -34,8 +32,6 @@ class SessionEvent(Enum):
 
 
 TRANSITIONS: dict[tuple[SessionState, SessionEvent], SessionState] = {
-    (SessionState.CONNECTING, SessionEvent.LINKS_READY): SessionState.ARMING,
-    (SessionState.CONNECTING, SessionEvent.FINISH): SessionState.ENDING,
     (SessionState.ARMING, SessionEvent.ARMED): SessionState.RUNNING,
     (SessionState.ARMING, SessionEvent.FINISH): SessionState.ENDING,
     (SessionState.RUNNING, SessionEvent.FINISH): SessionState.ENDING,

@@ -18,9 +18,6 @@ from wavewrap_protocol.payloads import EndedHow, MqttCounts, SessionProgress, Se
 
 __all__ = ["Outcome", "SessionRunner"]
 
-READY_S = 40.0
-"""Longest wait for all links. Choice: one connect of 20 s that failed, and one that did not."""
-
 TICK_S = 0.1
 """Period of the session's rounds: fifty fit the horizon."""
 
@@ -47,22 +44,19 @@ class Outcome:
 
 
 class SessionRunner:
-    """Runs once. ``on_state`` is called at every change of state."""
+    """Runs once. ``lateness`` gets the score of every round."""
 
-    def __init__(
-        self, program: str, runs: Sequence[WrapRun], clock: Callable[[], float], on_state: Callable[[SessionState], None] = lambda _: None
-    ) -> None:
+    def __init__(self, program: str, runs: Sequence[WrapRun], clock: Callable[[], float], lateness: Lateness) -> None:
         self._program = program
         self.runs = tuple(runs)
         self._clock = clock
-        self._on_state = on_state
-        self._state = SessionState.CONNECTING
+        self._state = SessionState.ARMING
         self._stop = asyncio.Event()
         self._stop_reason = ""
         self._start_s: float | None = None
         self._shift_s = 0.0
         self._ended_s: float | None = None
-        self.lateness = Lateness()
+        self._lateness = lateness
         self.slips = 0
 
     @property
@@ -103,7 +97,6 @@ class SessionRunner:
 
     def _enter(self, event: SessionEvent) -> None:
         self._state = next_state(self._state, event)
-        self._on_state(self._state)
 
     async def run(self) -> Outcome:
         """The whole session. A cancellation vents first, then goes on. Never raises for what a wrap or a radio does."""
@@ -151,30 +144,27 @@ class SessionRunner:
         return all(work.result())
 
     async def _play(self) -> None:
-        try:
-            async with asyncio.timeout(READY_S):
-                await asyncio.gather(*(run.wrap.link.wait_ready() for run in self.runs))
-        except TimeoutError as cause:
-            late = ", ".join(f"{run.wrap.name} ({run.wrap.link.state})" for run in self.runs)
-            raise LinkError(f"not all wraps were ready within {READY_S:g} s: {late}") from cause
-        self._enter(SessionEvent.LINKS_READY)
         await asyncio.gather(*(run.arm() for run in self.runs))
         self._start_s = self._clock() + LEAD_S
         for run in self.runs:
             run.scheduler.start(self._start_s)
         self._enter(SessionEvent.ARMED)
-        rounds = asyncio.gather(*(self._keep(run) for run in self.runs))
+        rounds = asyncio.ensure_future(self._keep_all())
         slips = asyncio.ensure_future(self._keep_in_step())
         try:
-            done, _ = await asyncio.wait({rounds, slips}, return_when=asyncio.FIRST_COMPLETED)
-            for task in done:
-                task.result()
+            await asyncio.wait([rounds, slips], return_when=asyncio.FIRST_COMPLETED)
+            if slips.done():
+                slips.result()
+            await rounds
         finally:
             await _cancel(rounds, slips)
 
+    async def _keep_all(self) -> None:
+        await asyncio.gather(*(self._keep(run) for run in self.runs))
+
     async def _keep(self, run: WrapRun) -> None:
         """Rounds of one wrap until the session time is over and every step is answered for."""
-        ticker = Ticker(TICK_S, self._clock, self.lateness)
+        ticker = Ticker(TICK_S, self._clock, self._lateness)
         while not (run.scheduler.done and self.elapsed_s() >= self.duration_s):
             await run.keep()
             await ticker.wait()
@@ -217,7 +207,7 @@ class SessionRunner:
             wraps=[_wrap_summary(run) for run in self.runs],
             skew_ms=quantiles(skew_ms([run.account for run in self.runs])),
             mqtt=mqtt,
-            host_lateness_ms=self.lateness.quantiles(),
+            host_lateness_ms=self._lateness.quantiles(),
             slips=self.slips,
         )
 

@@ -1,8 +1,9 @@
 """One wrap as the gateway holds it: its name, its link, what is known of it, and who listens."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from random import Random
 from re import sub
+from types import MappingProxyType
 
 from wavewrap_gateway.core.picture import WrapPicture
 from wavewrap_gateway.runtime.ports import Radio, Sighting
@@ -15,10 +16,12 @@ Listener = Callable[["Wrap", LinkEvent], None]
 
 
 class Wrap:
-    """``name`` is given, or made of the serial number once the wrap has told it."""
+    """``names`` gives wraps names by serial number; one without is called by its serial number."""
 
-    def __init__(self, radio: Radio, sighting: Sighting, clock: Callable[[], float], rng: Random, name: str | None = None) -> None:
-        self._given_name = name
+    def __init__(
+        self, radio: Radio, sighting: Sighting, clock: Callable[[], float], rng: Random, names: Mapping[str, str] = MappingProxyType({})
+    ) -> None:
+        self._names = names
         self._address = sighting.address
         self.side: Side = sighting.side
         self.picture = WrapPicture()
@@ -28,9 +31,10 @@ class Wrap:
     @property
     def name(self) -> str:
         """Name in topics, logs and on screen."""
-        if self._given_name is not None:
-            return self._given_name
-        return topic_name(self.link.identity.serial if self.link.identity is not None else self._address)
+        if self.link.identity is None:
+            return topic_name(self._address)
+        serial = self.link.identity.serial
+        return self._names.get(serial, topic_name(serial))
 
     def listen(self, listener: Listener) -> Callable[[], None]:
         """Call ``listener`` with every event of the link; returns what removes it again."""

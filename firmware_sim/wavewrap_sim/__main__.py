@@ -1,0 +1,79 @@
+"""``python -m wavewrap_sim``, which is what ``wavewrap sim`` runs: simulated wraps behind HCI over TCP."""
+
+import asyncio
+import json
+import logging
+import os
+import signal
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from wavewrap_protocol.limits import CHAMBERS_MAX
+from wavewrap_protocol.payloads import Side
+from wavewrap_sim.process import Announcement, SimulatorSettings, serve
+
+app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+
+WRAPS_MAX = 8
+
+
+@app.command(name="wavewrap sim")
+def simulate(
+    wraps: Annotated[int, typer.Option(min=1, max=WRAPS_MAX, help="How many wraps.")] = 2,
+    side: Annotated[list[Side] | None, typer.Option(help="Side of each wrap in turn; default: left, right, left, ...")] = None,
+    chambers: Annotated[int, typer.Option(min=1, max=CHAMBERS_MAX, help="Chambers of each wrap.")] = 4,
+    seed: Annotated[int, typer.Option(min=0, help="Same seed, same wraps.")] = 1,
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Loopback TCP port for HCI; 0 takes a free one.")] = 9001,
+    log: Annotated[Path | None, typer.Option(help="Write what the wraps truly did here, one JSON object a line.")] = None,
+    with_parent: Annotated[bool, typer.Option(help="End when standard input ends.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Announce on one JSON line.")] = False,
+) -> None:
+    """Run simulated wraps until Ctrl-C. A gateway reaches them with --radio bumble:tcp-client:127.0.0.1:PORT."""
+    logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
+    # The host stack's own log repeats, in colour, what our errors say.
+    logging.getLogger("bumble").setLevel(logging.ERROR)
+    given = list(side or [])
+    if len(given) > wraps:
+        typer.echo(f"--side is given {len(given)} times for {wraps} wraps: give it at most once a wrap", err=True)
+        raise typer.Exit(2)
+    sides = given + [(Side.LEFT, Side.RIGHT)[index % 2] for index in range(len(given), wraps)]
+    settings = SimulatorSettings(sides, chambers, seed, "127.0.0.1", port, log)
+
+    def announce(ready: Announcement) -> None:
+        if as_json:
+            print(json.dumps({"radio": ready.radio, "serials": list(ready.serials)}), flush=True)
+        else:
+            print(f"{wraps} simulated wrap(s), {chambers} chambers each: {', '.join(ready.serials)}")
+            print(f"try:  wavewrap run recovery --radio {ready.radio}", flush=True)
+
+    try:
+        asyncio.run(_run(settings, announce, with_parent))
+    except OSError as cause:
+        what = f"port {port} is in use" if cause.filename is None else f"{cause.filename}: {cause.strerror}"
+        typer.echo(f"the simulator cannot start: {what}: choose another with {'--port' if cause.filename is None else '--log'}", err=True)
+        raise typer.Exit(1) from cause
+
+
+async def _run(settings: SimulatorSettings, announce: Callable[[Announcement], None], with_parent: bool) -> None:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stop.set)
+    if with_parent:
+        loop.add_reader(sys.stdin.fileno(), _stop_at_end, stop)
+    await serve(settings, announce, stop)
+
+
+def _stop_at_end(stop: asyncio.Event) -> None:
+    """The parent closed the pipe, or died, which closes it too."""
+    if not os.read(sys.stdin.fileno(), 4096):
+        asyncio.get_running_loop().remove_reader(sys.stdin.fileno())
+        stop.set()
+
+
+if __name__ == "__main__":
+    app()

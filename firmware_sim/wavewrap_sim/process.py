@@ -1,0 +1,110 @@
+"""The simulator as a process: the air, its wraps, the HCI server for gateways, the log.
+
+Not responsible for parsing arguments (:mod:`wavewrap_sim.__main__`).
+"""
+
+import asyncio
+import json
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from random import Random
+from typing import TextIO
+
+from wavewrap_protocol.payloads import Side
+from wavewrap_sim.air import Air, AirController
+from wavewrap_sim.gatt import WrapPeripheral
+from wavewrap_sim.hci_server import HciServer
+from wavewrap_sim.log import LogEntry
+from wavewrap_sim.wrap import SimulatedWrap, WrapSettings
+
+__all__ = ["Announcement", "SimulatorSettings", "serve"]
+
+CRYSTAL_PPM = 50.0
+"""Spread of the wraps' clocks: the tolerance of a common 32 kHz crystal over temperature. Choice within that."""
+
+PLANT_SCATTER = 0.1
+"""Spread of the wraps' plants around the reference. Choice: no two legs are alike."""
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class SimulatorSettings:
+    """``sides`` names one wrap each. ``port`` 0 takes a free one. The same ``seed`` gives the same wraps."""
+
+    sides: Sequence[Side]
+    chambers: int
+    seed: int
+    host: str
+    port: int
+    log_path: Path | None
+
+
+@dataclass(frozen=True, slots=True)
+class Announcement:
+    """The simulator is ready: ``radio`` is what a gateway needs."""
+
+    radio: str
+    serials: Sequence[str]
+
+
+class _LogFile:
+    """One JSON object a line, flushed at once: the log must outlive whoever is killed."""
+
+    def __init__(self, file: TextIO | None) -> None:
+        self._file = file
+
+    def write(self, entry: LogEntry) -> None:
+        if self._file is not None:
+            self._file.write(json.dumps(entry.to_json(), separators=(",", ":")) + "\n")
+            self._file.flush()
+
+
+def _settings_of(index: int, side: Side, settings: SimulatorSettings) -> WrapSettings:
+    rng = Random(f"{settings.seed}/{index}")
+    return WrapSettings(
+        serial=f"SIM{settings.seed:03d}-{index + 1:02d}",
+        side=side,
+        chambers=settings.chambers,
+        seed=rng.randrange(1 << 32),
+        clock_ppm=rng.uniform(-CRYSTAL_PPM, CRYSTAL_PPM),
+        start_tick=rng.randrange(1 << 24),
+        plant_scatter=PLANT_SCATTER,
+        model=f"WR-{settings.chambers}",
+    )
+
+
+async def serve(settings: SimulatorSettings, announce: Callable[[Announcement], None], stop: asyncio.Event) -> None:
+    """Run until ``stop``. Raises :class:`OSError` when the port or the log file cannot be had."""
+    clock = asyncio.get_running_loop().time
+    air = Air()
+    log = _LogFile(settings.log_path.open("w") if settings.log_path is not None else None)
+    server = HciServer(air)
+    port = await server.start(settings.host, settings.port)
+    peripherals: list[WrapPeripheral] = []
+    for index, side in enumerate(settings.sides):
+        wrap = SimulatedWrap(_settings_of(index, side, settings), clock(), log.write)
+        address = f"F0:57:52:{settings.seed % 256:02X}:00:{index + 1:02X}"
+        controller = AirController(f"wrap {index + 1}", link=air, public_address=f"00:00:5E:00:52:{index + 1:02X}")
+        peripherals.append(WrapPeripheral(wrap, controller, address, clock))
+    for peripheral in peripherals:
+        await peripheral.start()
+    serials = [_settings_of(index, side, settings).serial for index, side in enumerate(settings.sides)]
+    announce(Announcement(f"bumble:tcp-client:{settings.host}:{port}", serials))
+    work = [asyncio.ensure_future(peripheral.run()) for peripheral in peripherals]
+    stopping = asyncio.ensure_future(stop.wait())
+    try:
+        await asyncio.wait([stopping, *work], return_when=asyncio.FIRST_COMPLETED)
+        for task in work:
+            if task.done():
+                task.result()
+    finally:
+        stopping.cancel()
+        for task in work:
+            task.cancel()
+        await asyncio.gather(stopping, *work, return_exceptions=True)
+        await server.close()
+        for peripheral in peripherals:
+            await peripheral.stop()

@@ -1,0 +1,164 @@
+"""The gateway's configuration: one TOML file, overridden by the environment, overridden by the command line.
+
+Environment: ``WAVEWRAP_RADIO``, ``WAVEWRAP_MQTT__URL`` and so on, two underscores between table and key. Every wrong key or value is
+refused with the place it came from.
+"""
+
+import tomllib
+from dataclasses import dataclass
+from pathlib import Path
+from socket import gethostname
+from typing import Any
+
+from platformdirs import user_config_path
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
+from pydantic_settings import BaseSettings, EnvSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
+
+from wavewrap_gateway.adapters.mqtt_settings import MqttSettings
+from wavewrap_gateway.core.key_lines import locate_keys
+from wavewrap_gateway.runtime.wrap import topic_name
+from wavewrap_protocol.errors import UsageError
+from wavewrap_protocol.limits import CEILING_DEFAULT_MMHG, CEILING_MAX_MMHG
+from wavewrap_protocol.payloads import WrapId
+
+__all__ = ["ConfigValue", "GatewayConfig", "MqttConfig", "config_path", "load_config", "show_config"]
+
+ENV_PREFIX = "WAVEWRAP_"
+
+
+class MqttConfig(BaseModel):
+    """Table ``[mqtt]``. Without ``url`` the gateway starts a broker of its own on loopback."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+
+    url: SecretStr | None = None
+    username: str | None = None
+    password: SecretStr | None = None
+    ca_file: Path | None = None
+    cert_file: Path | None = None
+    key_file: Path | None = None
+    base_topic: str = "wavewrap"
+    patience_s: float = Field(default=10.0, ge=0.0, description="a running session stops when the broker is gone for longer")
+
+    def settings(self) -> MqttSettings | None:
+        """The broker to use, ``None`` for the embedded one. Raises :class:`UsageError`."""
+        if self.url is None:
+            return None
+        given = self.model_dump(exclude={"url", "patience_s"}, exclude_none=True)
+        return MqttSettings.from_url(self.url.get_secret_value(), **given)
+
+
+class GatewayConfig(BaseSettings):
+    """All of it. ``names`` maps the serial number of a wrap to its name in topics."""
+
+    model_config = SettingsConfigDict(
+        env_prefix=ENV_PREFIX, env_nested_delimiter="__", extra="forbid", frozen=True, hide_input_in_errors=True
+    )
+
+    gateway: WrapId = Field(default_factory=lambda: topic_name(gethostname()), description="id of this gateway in every message")
+    radio: str = Field(default="platform", description="platform, or bumble:<transport>")
+    ceiling_mmhg: float = Field(default=CEILING_DEFAULT_MMHG, gt=0.0, le=CEILING_MAX_MMHG, description="no step asks for more")
+    names: dict[str, WrapId] = Field(default_factory=dict)
+    mqtt: MqttConfig = MqttConfig()
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Environment over what :func:`load_config` passes in, which is the file's."""
+        return (env_settings, init_settings)
+
+
+@dataclass(frozen=True, slots=True)
+class ConfigValue:
+    """One value and where it came from. Secrets are masked."""
+
+    key: str
+    value: str
+    origin: str
+
+
+def config_path() -> Path:
+    """Where the configuration is looked for when no file is named."""
+    return user_config_path("wavewrap") / "config.toml"
+
+
+def load_config(path: Path | None = None, radio: str | None = None, broker: str | None = None) -> GatewayConfig:
+    """The configuration from ``path`` (:func:`config_path` where None, if it exists), the environment, and what the command line gave.
+
+    Raises :class:`UsageError` naming the file and line, or the variable, at fault.
+    """
+    text, origin = _read(path)
+    table = _parse(text, origin)
+    try:
+        config = GatewayConfig(**table)
+    except ValidationError as cause:
+        raise UsageError(_fault(cause, text, origin)) from None
+    mqtt = config.mqtt if broker is None else config.mqtt.model_copy(update={"url": SecretStr(broker)})
+    return config.model_copy(update={"radio": radio or config.radio, "mqtt": mqtt})
+
+
+def show_config(path: Path | None = None) -> list[ConfigValue]:
+    """Every value in use and where it came from. Raises :class:`UsageError` as :func:`load_config`."""
+    config = load_config(path)
+    text, origin = _read(path)
+    in_file = dict(_flat(_parse(text, origin)))
+    in_environment = dict(_flat(EnvSettingsSource(GatewayConfig)()))
+    values: list[ConfigValue] = []
+    for key, value in _flat(config.model_dump()):
+        source = "default"
+        if key in in_environment:
+            source = f"environment {ENV_PREFIX}{key.upper().replace('.', '__')}"
+        elif key in in_file:
+            source = f"{origin}:{locate_keys(text).get(tuple(key.split('.')), 1)}"
+        values.append(ConfigValue(key, str(value), source))
+    return values
+
+
+def _read(path: Path | None) -> tuple[str, str]:
+    """Text and name of the file; a file that was not named may be missing."""
+    chosen = config_path() if path is None else path
+    if path is None and not chosen.exists():
+        return "", str(chosen)
+    try:
+        return chosen.read_text(encoding="utf-8"), str(chosen)
+    except OSError as cause:
+        raise UsageError(f"{chosen}: cannot be read ({cause.strerror}): give another with --config") from cause
+    except UnicodeDecodeError as cause:
+        raise UsageError(f"{chosen}: byte {cause.start} is not UTF-8: save the file as UTF-8") from cause
+
+
+def _parse(text: str, origin: str) -> dict[str, Any]:
+    try:
+        return tomllib.loads(text)
+    except tomllib.TOMLDecodeError as cause:
+        raise UsageError(f"{origin}: {cause}: write it as TOML") from cause
+
+
+def _fault(cause: ValidationError, text: str, origin: str) -> str:
+    """The first fault in one line, with its place."""
+    detail = cause.errors(include_url=False, include_input=False)[0]
+    path = tuple(part for part in detail["loc"] if part != "[key]")
+    key = ".".join(str(part) for part in path)
+    lines = locate_keys(text)
+    place = f"{origin}:{lines[path]}" if path in lines else f"environment {ENV_PREFIX}{key.upper().replace('.', '__')}"
+    if detail["type"] == "extra_forbidden":
+        known = sorted(GatewayConfig.model_fields if len(path) == 1 else MqttConfig.model_fields)
+        return f"{place}: {key}: unknown key; there are {', '.join(known)}"
+    return f"{place}: {key}: {detail['msg']}"
+
+
+def _flat(table: dict[str, Any], prefix: str = "") -> list[tuple[str, Any]]:
+    """``table`` with dotted keys; an empty table is a value."""
+    flat: list[tuple[str, Any]] = []
+    for key, value in table.items():
+        if isinstance(value, dict) and value:
+            flat += _flat(value, f"{prefix}{key}.")
+        else:
+            flat.append((f"{prefix}{key}", value))
+    return flat

@@ -1,0 +1,161 @@
+"""The composition root: broker, publisher, radio, wraps and bridge of one gateway run, opened and closed in the right order."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from random import Random
+
+from wavewrap_gateway.adapters.ble import open_radio
+from wavewrap_gateway.adapters.broker import EMBEDDED_VERSION, EmbeddedBroker
+from wavewrap_gateway.adapters.mqtt import MqttPublisher
+from wavewrap_gateway.adapters.mqtt_settings import MqttSettings
+from wavewrap_gateway.adapters.program_files import load_program
+from wavewrap_gateway.app.config import GatewayConfig
+from wavewrap_gateway.core.wave import compile_wave
+from wavewrap_gateway.runtime.bridge import Bridge, Clocks, SessionView
+from wavewrap_gateway.runtime.publishing import BrokerChange, BrokerDown
+from wavewrap_gateway.runtime.roster import find_wraps, linked
+from wavewrap_gateway.runtime.session_runner import SessionRunner
+from wavewrap_gateway.runtime.ticker import Lateness
+from wavewrap_gateway.runtime.wrap import Wrap
+from wavewrap_gateway.runtime.wrap_run import WrapRun
+from wavewrap_protocol import __version__
+from wavewrap_protocol.errors import LinkError
+from wavewrap_protocol.payloads import SessionSummary
+
+__all__ = ["Gateway", "open_gateway"]
+
+DRAIN_S = 5.0
+"""Longest wait for the broker to take what a session left."""
+
+Progress = Callable[[str], None]
+
+
+class Gateway:
+    """An open gateway with its wraps ready. Made by :func:`open_gateway`."""
+
+    def __init__(
+        self,
+        config: GatewayConfig,
+        wraps: Sequence[Wrap],
+        publisher: MqttPublisher,
+        bridge: Bridge,
+        lateness: Lateness,
+        clock: Callable[[], float],
+        rng: Random,
+    ) -> None:
+        self._config = config
+        self._publisher = publisher
+        self._bridge = bridge
+        self._lateness = lateness
+        self._clock = clock
+        self._rng = rng
+        self.wraps = tuple(wraps)
+        self.runner: SessionRunner | None = None
+
+    def prepare_session(self, source: str, duration_s: float | None) -> SessionRunner:
+        """A session of the program ``source`` on every wrap. Raises :class:`wavewrap_protocol.errors.UsageError` or :class:`LinkError`."""
+        session_id = self._rng.randrange(1, 1 << 32)
+        runs: list[WrapRun] = []
+        name = source
+        for wrap in self.wraps:
+            capabilities = wrap.link.capabilities
+            if capabilities is None:
+                raise LinkError(f"{wrap.name} has not said what it is")
+            program = load_program(source, capabilities.chambers, self._config.ceiling_mmhg, capabilities.queue_depth)
+            name = program.name
+            wave = compile_wave(program, wrap.side, capabilities.chambers, duration_s)
+            runs.append(WrapRun(wrap, wave, session_id, self._config.ceiling_mmhg, self._clock))
+        self.runner = SessionRunner(name, runs, self._clock, self._lateness)
+        return self.runner
+
+    def view(self) -> SessionView | None:
+        """The running session, ``None`` when there is none."""
+        if self.runner is None:
+            return None
+        elapsed_s = self.runner.elapsed_s()
+        targets = {run.wrap.name: run.wave.target_at(elapsed_s) for run in self.runner.runs}
+        return SessionView(self.runner.progress(), targets)
+
+    async def play(self, runner: SessionRunner) -> SessionSummary:
+        """Run ``runner`` to its end, vent included, and publish its record."""
+        self._bridge.session_view = self.view
+        patience = _BrokerPatience(self._config.mqtt.patience_s, runner.request_stop)
+        forget = self._publisher.add_listener(patience.on_change)
+        self._bridge.event("session_started", runner.progress().program)
+        try:
+            outcome = await runner.run()
+        finally:
+            forget()
+            patience.cancel()
+        self._bridge.event("session_ended", f"{outcome.ended.value}: {outcome.reason}")
+        self._bridge.publish_states()
+        await self._publisher.drain(DRAIN_S)
+        summary = runner.summary(outcome, self._publisher.counts())
+        self._bridge.publish_summary(summary)
+        await self._publisher.drain(DRAIN_S)
+        return summary
+
+
+class _BrokerPatience:
+    """Stops a session when the broker stays away."""
+
+    def __init__(self, patience_s: float, stop: Callable[[str], None]) -> None:
+        self._patience_s = patience_s
+        self._stop = stop
+        self._timer: asyncio.TimerHandle | None = None
+
+    def on_change(self, change: BrokerChange) -> None:
+        """The broker came or went."""
+        self.cancel()
+        if isinstance(change, BrokerDown):
+            reason = f"the MQTT broker was gone for {self._patience_s:g} s ({change.reason})"
+            self._timer = asyncio.get_running_loop().call_later(self._patience_s, self._stop, reason)
+
+    def cancel(self) -> None:
+        """Wait no longer."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+
+@asynccontextmanager
+async def open_gateway(
+    config: GatewayConfig, wanted: int, addresses: Sequence[str], rng: Random, progress: Progress
+) -> AsyncIterator[Gateway]:
+    """A gateway with ``wanted`` wraps (or those with ``addresses``) ready. ``progress`` gets a line for each step.
+
+    Raises :class:`wavewrap_protocol.errors.BrokerError`, :class:`LinkError` or :class:`wavewrap_protocol.errors.UsageError`.
+    """
+    loop = asyncio.get_running_loop()
+    clock = loop.time
+    wall_offset_s = time.clock_gettime(time.CLOCK_REALTIME) - clock()
+    async with AsyncExitStack() as stack:
+        settings = config.mqtt.settings()
+        radio = await stack.enter_async_context(open_radio(config.radio))
+        if settings is None:
+            broker = EmbeddedBroker()
+            stack.push_async_callback(broker.close)
+            url = await broker.start()
+            settings = MqttSettings.from_url(url, base_topic=config.mqtt.base_topic, version=EMBEDDED_VERSION)
+        publisher = MqttPublisher(settings, f"wavewrap-{config.gateway}")
+        await publisher.start()
+        stack.push_async_callback(publisher.close)
+        progress(f"MQTT: {settings.safe_url}")
+        progress(f"watch it: mosquitto_sub -h {settings.host} -p {settings.port} -t '{settings.base_topic}/#' -v")
+        progress(f"radio: {config.radio}, looking for {len(addresses) or wanted} wrap(s)")
+        sightings = await find_wraps(radio, wanted, addresses)
+        wraps = [Wrap(radio, sighting, clock, Random(rng.random()), config.names) for sighting in sightings]
+        lateness = Lateness()
+        bridge = Bridge(config.gateway, wraps, publisher, Clocks(clock, lambda host_s: host_s + wall_offset_s), lateness)
+        bridge.announce(__version__, config.radio, settings.base_topic)
+        await stack.enter_async_context(linked(wraps))
+        for wrap in wraps:
+            progress(f"{wrap.side.value}: {wrap.name}, battery {wrap.link.battery_pct} %")
+        publishing = asyncio.create_task(bridge.run())
+        try:
+            yield Gateway(config, wraps, publisher, bridge, lateness, clock, rng)
+        finally:
+            publishing.cancel()
+            await asyncio.gather(publishing, return_exceptions=True)

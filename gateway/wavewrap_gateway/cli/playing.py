@@ -1,0 +1,89 @@
+"""What ``run`` and ``demo`` share: play a session with a live view, stop on signals, print the summary, choose the exit code."""
+
+import asyncio
+import signal
+import sys
+from collections.abc import Callable, Sequence
+from functools import partial
+from random import Random
+
+from wavewrap_gateway.app.config import GatewayConfig
+from wavewrap_gateway.app.gateway import Gateway, open_gateway
+from wavewrap_gateway.cli.live_view import watch
+from wavewrap_protocol.payloads import EndedHow, SessionSummary
+
+__all__ = ["exit_code", "play_session", "tell"]
+
+_SIGNALS = {signal.SIGINT: "Ctrl-C", signal.SIGTERM: "SIGTERM"}
+
+
+def tell(line: str) -> None:
+    """A line of progress, on stderr so that stdout stays the result's."""
+    print(line, file=sys.stderr, flush=True)
+
+
+class _SignalStop:
+    """Ctrl-C and SIGTERM: before a session they cancel, in one they stop and vent."""
+
+    def __init__(self) -> None:
+        self.received: signal.Signals | None = None
+        self._act: Callable[[], None] = lambda: None
+
+    def install(self, act: Callable[[], None]) -> None:
+        """From now on a signal calls ``act``."""
+        self._act = act
+        loop = asyncio.get_running_loop()
+        for number in _SIGNALS:
+            loop.add_signal_handler(number, self._on_signal, number)
+
+    def _on_signal(self, number: signal.Signals) -> None:
+        self.received = self.received or number
+        self._act()
+
+
+def _cancel(task: asyncio.Task[object]) -> None:
+    task.cancel()
+
+
+async def play_session(
+    config: GatewayConfig,
+    program: str,
+    duration_s: float | None,
+    wanted: int,
+    addresses: Sequence[str],
+    rng: Random,
+    *,
+    live: bool,
+    complete: Callable[[Gateway, SessionSummary], SessionSummary] = lambda _gateway, summary: summary,
+) -> tuple[SessionSummary | None, int]:
+    """Play ``program`` and return its summary (None when stopped before it began) and the exit code. Errors as :func:`open_gateway`."""
+    stop = _SignalStop()
+    task = asyncio.current_task()
+    assert task is not None  # we are in one
+    stop.install(partial(_cancel, task))
+    try:
+        async with open_gateway(config, wanted, addresses, rng, tell) as gateway:
+            runner = gateway.prepare_session(program, duration_s)
+            stop.install(lambda: runner.request_stop(_SIGNALS[stop.received] if stop.received else "stopped"))
+            view = asyncio.create_task(watch(gateway, live=live))
+            try:
+                summary = await gateway.play(runner)
+            finally:
+                view.cancel()
+                await asyncio.gather(view, return_exceptions=True)
+            summary = complete(gateway, summary)
+            return summary, exit_code(summary, stop.received)
+    except asyncio.CancelledError:
+        if stop.received is None:
+            raise
+        tell(f"stopped by {_SIGNALS[stop.received]} before the session began")
+        return None, 128 + stop.received
+
+
+def exit_code(summary: SessionSummary, received: signal.Signals | None) -> int:
+    """0 for a session that ended as planned and vented, the shell's code for one stopped by a signal, 1 otherwise."""
+    if not summary.vented:
+        return 1
+    if summary.ended is EndedHow.COMPLETED:
+        return 0
+    return 128 + received if received is not None else 1

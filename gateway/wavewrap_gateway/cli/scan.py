@@ -1,0 +1,47 @@
+"""``wavewrap scan``: which wraps are on the air."""
+
+import asyncio
+import json
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from wavewrap_gateway.adapters.ble import open_radio
+from wavewrap_gateway.app.config import load_config
+from wavewrap_gateway.cli.config import ConfigOption
+from wavewrap_gateway.runtime.ports import Sighting
+from wavewrap_protocol.errors import LinkError
+
+__all__ = ["RadioOption", "scan"]
+
+RadioOption = Annotated[str | None, typer.Option("--radio", help="platform, or bumble:<transport> such as bumble:usb:0.")]
+
+
+def scan(
+    radio: RadioOption = None,
+    for_s: Annotated[float, typer.Option("--for", min=0.1, max=120.0, help="Seconds to listen.")] = 4.0,
+    config: ConfigOption = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+) -> None:
+    """List the wraps on the air. Fails when there are none."""
+    chosen = load_config(config, radio)
+    found = asyncio.run(_listen(chosen.radio, for_s))
+    if as_json:
+        keys = ("address", "model", "side", "rssi_dbm", "pairing_window")
+        typer.echo(json.dumps({"wraps": [{key: getattr(one, key) for key in keys} for one in found]}))
+    elif found:
+        table = Table(box=None, pad_edge=False, header_style="bold")
+        for heading in ("address", "model", "side", "signal", "pairing"):
+            table.add_column(heading)
+        for one in found:
+            table.add_row(one.address, one.model, one.side.value, f"{one.rssi_dbm} dBm", "open" if one.pairing_window else "closed")
+        Console().print(table)
+    if not found:
+        raise LinkError(f"no wrap was heard within {for_s:g} s: switch one on, bring it near, or listen longer with --for")
+
+
+async def _listen(radio: str, for_s: float) -> list[Sighting]:
+    async with open_radio(radio) as opened:
+        return await opened.scan(for_s)

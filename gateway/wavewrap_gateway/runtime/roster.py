@@ -1,0 +1,54 @@
+"""Finds wraps and brings their links up."""
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+
+from wavewrap_gateway.core.link_state import Lost
+from wavewrap_gateway.runtime.ports import Radio, Sighting
+from wavewrap_gateway.runtime.wrap import Wrap
+from wavewrap_protocol.errors import LinkError
+
+__all__ = ["find_wraps", "linked"]
+
+SCAN_S = 10.0
+
+READY_S = 40.0
+"""Longest wait for all links. Choice: one connect of 20 s that failed, and one that did not."""
+
+
+async def find_wraps(radio: Radio, wanted: int, addresses: Sequence[str] = ()) -> list[Sighting]:
+    """``wanted`` wraps on the air, nearest first, or those with ``addresses``. Raises :class:`LinkError` when there are fewer."""
+
+    def chosen(seen: list[Sighting]) -> list[Sighting]:
+        if addresses:
+            return [one for one in seen if one.address in addresses]
+        return sorted(seen, key=lambda one: -one.rssi_dbm)[:wanted]
+
+    count = len(addresses) or wanted
+    found = chosen(await radio.scan(SCAN_S, lambda seen: len(chosen(seen)) >= count))
+    if len(found) < count:
+        raise LinkError(f"found {len(found)} of {count} wraps within {SCAN_S:g} s: switch them on and bring them near, or ask for fewer")
+    return sorted(found, key=lambda one: (one.side, one.address))
+
+
+@asynccontextmanager
+async def linked(wraps: Sequence[Wrap]) -> AsyncIterator[None]:
+    """Keeps the links of ``wraps`` up while the context is open; enters once all are ready. Raises :class:`LinkError`."""
+    tasks = [asyncio.create_task(wrap.link.run()) for wrap in wraps]
+    try:
+        await _all_ready(wraps)
+        yield
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def _all_ready(wraps: Sequence[Wrap]) -> None:
+    try:
+        async with asyncio.timeout(READY_S):
+            await asyncio.gather(*(wrap.link.wait_ready() for wrap in wraps))
+    except TimeoutError as cause:
+        reasons = ", ".join(f"{wrap.name}: {wrap.link.state.reason}" for wrap in wraps if isinstance(wrap.link.state, Lost))
+        raise LinkError(f"not every wrap was ready within {READY_S:g} s ({reasons or 'no answer'}): bring them nearer") from cause
