@@ -3,6 +3,7 @@
 import asyncio
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import threading
@@ -15,6 +16,7 @@ from typing import Any
 
 import paho.mqtt.client as paho
 import pytest
+from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 
 START_S = 10.0
 
@@ -70,6 +72,11 @@ class Mosquitto:
             else:
                 return
 
+    def pause(self) -> None:
+        """Stop it where it is (SIGSTOP): its sockets stay open and nothing is read; only ``kill`` ends this."""
+        assert self._process is not None
+        self._process.send_signal(signal.SIGSTOP)
+
     def kill(self) -> None:
         """End it without a word (SIGKILL); ``start`` brings it back on the same port."""
         if self._process is not None:
@@ -102,16 +109,18 @@ class Received:
 class Collector:
     """A plain paho subscriber on a thread of its own that keeps every message in order: ``with`` or ``async with`` it."""
 
-    def __init__(self, port: int, topics: str = "wavewrap/#", version: int = paho.MQTTv311, **login: Any) -> None:
+    def __init__(
+        self, port: int, topics: str = "wavewrap/#", version: MQTTProtocolVersion = MQTTProtocolVersion.MQTTv311, **login: Any
+    ) -> None:
         self.messages: list[Received] = []
         self._changed = threading.Condition()
         self._subscribed = threading.Event()
         self._topics = topics
         self._port = port
-        self._client = paho.Client(paho.CallbackAPIVersion.VERSION2, protocol=paho.MQTTProtocolVersion(version))
+        self._client = paho.Client(CallbackAPIVersion.VERSION2, protocol=version)
         if login:
             self._client.username_pw_set(**login)
-        self._client.on_connect = lambda *_: self._client.subscribe(self._topics, qos=1)
+        self._client.on_connect = self._subscribe
         self._client.on_subscribe = lambda *_: self._subscribed.set()
         self._client.on_message = self._keep
 
@@ -131,9 +140,12 @@ class Collector:
     async def __aexit__(self, *_: object) -> None:
         await asyncio.to_thread(self.__exit__)
 
+    def _subscribe(self, client: paho.Client, *_: object) -> None:
+        client.subscribe(self._topics, qos=1)
+
     def _keep(self, _client: object, _data: object, message: paho.MQTTMessage) -> None:
         with self._changed:
-            self.messages.append(Received(message.topic, message.payload, message.retain, message.qos))
+            self.messages.append(Received(message.topic, bytes(message.payload), message.retain, message.qos))
             self._changed.notify_all()
 
     def bodies(self, topic: str) -> list[bytes]:

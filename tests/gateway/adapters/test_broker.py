@@ -1,11 +1,13 @@
 """The embedded broker as a process: found at its URL, alone on loopback, and gone when its owner goes."""
 
 import asyncio
+import os
+import signal
+import socket
 import subprocess
 import sys
 import time
 
-import psutil
 import pytest
 from tests.support.brokers import Collector, find_free_port
 
@@ -23,23 +25,22 @@ def port_of(url: str) -> int:
     return int(url.rsplit(":", 1)[1])
 
 
-def wait_until_gone(pid: int, timeout_s: float) -> bool:
-    deadline_s = time.monotonic() + timeout_s
-    while psutil.pid_exists(pid) and psutil.Process(pid).status() != psutil.STATUS_ZOMBIE:
-        if time.monotonic() > deadline_s:
-            return False
-        time.sleep(0.05)
+def listens(port: int, address: str = "127.0.0.1") -> bool:
+    try:
+        socket.create_connection((address, port), 1.0).close()
+    except ConnectionRefusedError:
+        return False
     return True
 
 
 def test_it_carries_messages_and_ends_on_close() -> None:
-    async def scene() -> int:
+    async def scene() -> None:
         broker = EmbeddedBroker()
         url = await broker.start()
         pid = broker.pid
         assert pid is not None
-        listening = {connection.laddr.ip for connection in psutil.Process(pid).net_connections() if connection.status == "LISTEN"}
-        assert listening == {"127.0.0.1"}
+        assert listens(port_of(url))
+        assert not listens(port_of(url), "127.0.0.2")  # as it would on every address, or a network's
         async with Collector(port_of(url)) as collector:
             publisher = MqttPublisher(MqttSettings.from_url(url, version=EMBEDDED_VERSION), "wavewrap-test")
             await publisher.start()
@@ -55,9 +56,11 @@ def test_it_carries_messages_and_ends_on_close() -> None:
         await broker.close()
         await broker.close()
         assert broker.pid is None
-        return pid
+        with pytest.raises(ProcessLookupError):
+            os.kill(pid, 0)
+        assert not listens(port_of(url))
 
-    assert wait_until_gone(asyncio.run(scene()), 0.0)
+    asyncio.run(scene())
 
 
 def test_a_port_in_use_is_said_in_one_line_and_leaves_nothing_running() -> None:
@@ -81,18 +84,20 @@ import asyncio
 from wavewrap_gateway.adapters.broker import EmbeddedBroker
 async def main():
     broker = EmbeddedBroker()
-    await broker.start()
-    print(broker.pid, flush=True)
+    print(await broker.start(), flush=True)
     await asyncio.sleep(60)
 asyncio.run(main())
 """
     with subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE) as parent:
         assert parent.stdout is not None
-        pid = int(parent.stdout.readline())
-        assert psutil.pid_exists(pid)
+        port = port_of(parent.stdout.readline().decode())
+        assert listens(port)
         parent.kill()
         parent.wait()
-        assert wait_until_gone(pid, 5.0)
+        deadline_s = time.monotonic() + 5.0
+        while listens(port):
+            assert time.monotonic() < deadline_s, "the broker outlives its parent"
+            time.sleep(0.05)
 
 
 def test_ctrl_c_on_the_terminal_does_not_take_it_away() -> None:
@@ -100,7 +105,7 @@ def test_ctrl_c_on_the_terminal_does_not_take_it_away() -> None:
         broker = EmbeddedBroker()
         url = await broker.start()
         assert broker.pid is not None
-        psutil.Process(broker.pid).send_signal(2)  # as the terminal does to the whole group
+        os.kill(broker.pid, signal.SIGINT)  # as the terminal does to the whole group
         publisher = MqttPublisher(MqttSettings.from_url(url, version=EMBEDDED_VERSION), "wavewrap-test")
         await publisher.start()
         publisher.publish("bridge_event", event(0))

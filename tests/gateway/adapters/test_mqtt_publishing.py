@@ -9,7 +9,8 @@ import pytest
 from tests.support.brokers import Collector, Mosquitto, find_free_port, needs_mosquitto, run_mosquitto
 from tests.support.scripted_broker import connack_v5, run_scripted_broker
 
-from wavewrap_gateway.adapters import mqtt
+from wavewrap_gateway.adapters import mqtt, mqtt_connection
+from wavewrap_gateway.adapters.broker import EmbeddedBroker
 from wavewrap_gateway.adapters.mqtt import MqttPublisher, MqttSettings
 from wavewrap_gateway.runtime.publishing import BrokerChange, BrokerDown, BrokerUp, MessageQueues, Publisher
 from wavewrap_protocol.errors import UsageError
@@ -95,8 +96,8 @@ def test_retained_flags_and_qos_follow_the_topic_table(tmp_path: Path) -> None:
         asyncio.run(scene(broker))
 
 
-@needs_mosquitto
-def test_a_killed_gateway_is_announced_by_its_will(tmp_path: Path) -> None:
+def watch_a_gateway_die(url: str) -> None:
+    """Start a gateway's publisher in a process, kill it, and watch what others are told."""
     script = """
 import asyncio, sys
 from wavewrap_gateway.adapters.mqtt import MqttPublisher, MqttSettings
@@ -107,16 +108,32 @@ async def main():
     await asyncio.sleep(60)
 asyncio.run(main())
 """
-    with run_mosquitto(tmp_path) as broker, Collector(broker.port) as collector:
-        with subprocess.Popen([sys.executable, "-c", script, broker.url], stdout=subprocess.PIPE) as gateway:
+    port = int(url.rsplit(":", 1)[1])
+    with Collector(port) as collector:
+        with subprocess.Popen([sys.executable, "-c", script, url], stdout=subprocess.PIPE) as gateway:
             assert gateway.stdout is not None
             assert gateway.stdout.readline() == b"up\n"
             assert collector.wait_until(lambda c: c.bodies(STATE) == [ONLINE])
             gateway.kill()
         assert collector.wait_until(lambda c: c.bodies(STATE) == [ONLINE, OFFLINE])
-        with Collector(broker.port) as late:
+        with Collector(port) as late:
             assert late.wait_until(lambda c: c.bodies(STATE) == [OFFLINE])
             assert late.messages[0].retained
+
+
+@needs_mosquitto
+def test_a_killed_gateway_is_announced_by_its_will(tmp_path: Path) -> None:
+    with run_mosquitto(tmp_path) as broker:
+        watch_a_gateway_die(broker.url)
+
+
+def test_a_killed_gateway_is_announced_by_the_embedded_broker_too() -> None:
+    async def scene() -> None:
+        broker = EmbeddedBroker()
+        await asyncio.to_thread(watch_a_gateway_die, await broker.start())
+        await broker.close()
+
+    asyncio.run(scene())
 
 
 @needs_mosquitto
@@ -216,35 +233,35 @@ def test_a_killed_broker_costs_no_event_and_every_lost_batch_is_counted(tmp_path
         async with Collector(broker.port) as before:
             for seq in range(100):
                 publisher.publish("bridge_event", event(seq))
-            await publisher.drain(5.0)
-            for seq in range(100, 300):  # on their way when the broker dies
-                publisher.publish("bridge_event", event(seq))
-                await asyncio.sleep(0)
-            broker.kill()
-            assert isinstance(await changes.next(), BrokerDown)
-            assert not publisher.connected
-            for seq in range(300, 400):
-                publisher.publish("bridge_event", event(seq))
-                publisher.publish("wrap_telemetry", batch(seq), "left")
-            assert not await publisher.drain(0.05)
-            broker.start()
-            async with Collector(broker.port) as after:
-                assert await changes.next() == BrokerUp(broker.url)
-                assert publisher.connected
-                assert await publisher.drain(10.0)
-                assert await wait_until(after, 50, "wavewrap/left/telemetry")
-                heard = set(seqs(before.bodies(EVENT))) | set(seqs(after.bodies(EVENT)))
-                assert heard == set(range(400))
-                telemetry = [Telemetry.model_validate_json(body).seq for body in after.bodies("wavewrap/left/telemetry")]
-                assert telemetry == list(range(350, 400))
-                assert after.bodies(STATE) == [ONLINE]
+            assert await publisher.drain(5.0)
+            assert await wait_until(before, 100, EVENT)
+            assert seqs(before.bodies(EVENT)) == list(range(100))
+        broker.pause()
+        for seq in range(100, 300):  # a window of them lies in the dead broker's socket
+            publisher.publish("bridge_event", event(seq))
+        assert not await publisher.drain(0.05)
+        broker.kill()
+        assert isinstance(await changes.next(), BrokerDown)
+        assert not publisher.connected
+        for seq in range(300, 400):
+            publisher.publish("bridge_event", event(seq))
+            publisher.publish("wrap_telemetry", batch(seq), "left")
+        broker.start()
+        async with Collector(broker.port) as after:
+            assert await changes.next() == BrokerUp(broker.url)
+            assert publisher.connected
+            assert await publisher.drain(10.0)
+            assert await wait_until(after, 50, "wavewrap/left/telemetry")
+            assert seqs(after.bodies(EVENT)) == list(range(100, 400))
+            telemetry = [Telemetry.model_validate_json(body).seq for body in after.bodies("wavewrap/left/telemetry")]
+            assert telemetry == list(range(350, 400))
+            assert after.bodies(STATE) == [ONLINE]
         counts = publisher.counts()
         assert (counts.published, counts.acknowledged, counts.dropped) == (500, 450, 50)
         assert publisher.drops() == {"live queue full": 50}
         await publisher.close()
 
-    # Without a limit of its own towards subscribers mosquitto forwards before it acknowledges, so its memory holds nothing to be lost.
-    with run_mosquitto(tmp_path, ["max_inflight_messages 0"]) as broker:
+    with run_mosquitto(tmp_path) as broker:
         asyncio.run(scene(broker))
 
 
@@ -298,6 +315,22 @@ def test_closing_while_the_broker_is_gone_is_quick_and_counts_what_is_lost() -> 
             publisher.publish("bridge_event", event(1))
             assert publisher.drops() == {"gateway closed": 2}
             assert await publisher.drain(0.0)
+
+    asyncio.run(scene())
+
+
+@pytest.mark.usefixtures("quick_reconnects")
+def test_a_silent_broker_is_noticed_within_twice_the_keep_alive(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(mqtt_connection, "KEEPALIVE_S", 1)
+
+    async def scene() -> None:
+        async with run_scripted_broker({5: connack_v5()}) as broker:
+            publisher = MqttPublisher(MqttSettings(port=broker.port), "wavewrap-test")
+            await publisher.start()
+            changes = Changes(publisher)
+            assert await changes.next(5.0) == BrokerDown("the broker was silent for 2 s")
+            assert 0xC0 in broker.heads()  # it was asked
+            await publisher.close(0.05)
 
     asyncio.run(scene())
 
