@@ -78,7 +78,8 @@ class Firmware:
         """Sense, check, carry out what is due, regulate. Returns the commands that hold from now on."""
         count = self._advance(now_tick)
         if self._device.tick(count, inputs):
-            self._stream.sample(count, self._device.state, self._device.sensed_cmmhg)
+            frames = self._stream.sample(count, self._device.state, self._device.sensed_cmmhg)
+            self._outgoing.extend(Outgoing(uuids.TELEMETRY, frame) for frame in frames)
         return self._device.drive
 
     def link_up(self, now_tick: int, payload_bytes: int) -> None:
@@ -137,7 +138,6 @@ class Firmware:
     def take_outgoing(self) -> list[Outgoing]:
         """What is to be sent, in order, since the last call."""
         outgoing, self._outgoing = self._outgoing, []
-        outgoing.extend(Outgoing(uuids.TELEMETRY, frame) for frame in self._stream.take_frames())
         return outgoing
 
     def take_events(self) -> list[FirmwareEvent]:

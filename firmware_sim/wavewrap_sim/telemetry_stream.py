@@ -16,7 +16,7 @@ _SEQUENCES = 1 << 32
 
 
 class TelemetryStream:
-    """The samples of one boot, the first at ``boot_count``. Frames wait in :meth:`take_frames`."""
+    """The samples of one boot, the first at ``boot_count``."""
 
     def __init__(self, config: FirmwareConfig, boot_id: int, boot_count: int) -> None:
         self._config = config
@@ -30,19 +30,21 @@ class TelemetryStream:
         self._batch = 0
         self._waiting: list[Sample] = []
         self._replays: deque[tuple[Sample, ...]] = deque()
-        self._frames: list[bytes] = []
 
     def set_payload(self, payload_bytes: int) -> None:
-        """The link now carries ``payload_bytes`` a frame; 0 is no link, and ends the stream and every replay."""
+        """The link now carries ``payload_bytes`` a frame; 0 is no link and ends the stream.
+
+        A replay whose frames no longer fit ends too: its samples stay in the ring.
+        """
+        if payload_bytes < self._payload_bytes:
+            self._replays.clear()
         self._payload_bytes = payload_bytes
         if payload_bytes == 0:
             self._wanted = 0
         fitting = Telemetry.capacity(payload_bytes, self._config.chambers)
         self._batch = min(self._wanted, fitting)
-        self._replays.clear()
         if self._batch == 0:
             self._waiting.clear()
-            self._frames.clear()
 
     def switch(self, enabled: bool, batch: int) -> tuple[Result, int]:
         """Stream on, ``batch`` samples a frame (0: our choice), or off. The detail is the batch in use."""
@@ -72,30 +74,32 @@ class TelemetryStream:
         self._replays.extend(runs)
         return Result.OK, count
 
-    def sample(self, count: int, state: DeviceState, row_cmmhg: tuple[int, ...]) -> None:
-        """Called every control tick: samples when one is due, and lets one frame of a replay go (choice: leaves the air to live data)."""
+    def sample(self, count: int, state: DeviceState, row_cmmhg: tuple[int, ...]) -> list[bytes]:
+        """Called every control tick: samples when one is due. The frames to send now, at most one of them of a replay.
+
+        One replayed frame every control tick is a choice: it leaves the air to live data.
+        """
+        frames: list[bytes] = []
         seq = (count - self._boot_count) // _PERIOD_TICK
         if seq > self._last_seq:
             sample = Sample(seq % _SEQUENCES, (self._boot_count + seq * _PERIOD_TICK) % TICK_MODULUS, row_cmmhg)
             self._ring.append(sample)
             if self._batch:
                 if seq != self._last_seq + 1:
-                    self._send_live(state, least=1)
+                    frames += self._live(state, least=1)
                 self._waiting.append(sample)
-                self._send_live(state, least=self._batch)
+                frames += self._live(state, least=self._batch)
             self._last_seq = seq
         if self._replays:
-            self._frames.append(self._frame(state, self._replays.popleft(), replay=True))
-
-    def take_frames(self) -> list[bytes]:
-        """The frames made since the last call."""
-        frames, self._frames = self._frames, []
+            frames.append(self._frame(state, self._replays.popleft(), replay=True))
         return frames
 
-    def _send_live(self, state: DeviceState, least: int) -> None:
+    def _live(self, state: DeviceState, least: int) -> list[bytes]:
+        frames = []
         while len(self._waiting) >= least:
-            self._frames.append(self._frame(state, tuple(self._waiting[: self._batch]), replay=False))
+            frames.append(self._frame(state, tuple(self._waiting[: self._batch]), replay=False))
             del self._waiting[: self._batch]
+        return frames
 
     def _frame(self, state: DeviceState, samples: tuple[Sample, ...], *, replay: bool) -> bytes:
         first = samples[0]
