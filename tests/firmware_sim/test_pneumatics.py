@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from wavewrap_sim.plant_parameters import PlantParameters
+from wavewrap_sim.plant_parameters import ATMOSPHERE_MMHG, PlantParameters
 from wavewrap_sim.pneumatics import MAX_SUBSTEP_S, Plant
 
 TIGHT = replace(PlantParameters(), leak_ml_s_mmhg=0.0)
@@ -67,6 +67,36 @@ def test_the_step_is_short_enough() -> None:
             fine.step(MAX_SUBSTEP_S / 8, [duty], [inlets], [vents])
         worst_mmhg = max(worst_mmhg, float(np.abs(coarse.pressure_mmhg - fine.pressure_mmhg).max()))
     assert worst_mmhg < 0.1
+
+
+def test_the_scheme_is_of_second_order() -> None:
+    """Halving the step divides the error by four while a chamber fills (valves without delay, so that nothing else is resolved)."""
+    parameters = replace(PlantParameters(), valve_dead_s=0.0, valve_lag_s=1e-6)
+
+    def fill(substep_s: float) -> float:
+        plant = Plant([parameters], 1)
+        plant.step(1e-4, [0.0], [[True]], [[False]])
+        for _ in range(round(1.2 / substep_s)):
+            plant.step(substep_s, [1.0], [[True]], [[False]])
+        return float(plant.pressure_mmhg[0, 0])
+
+    truth_mmhg = fill(MAX_SUBSTEP_S / 16)
+    errors_mmhg = [abs(fill(MAX_SUBSTEP_S / divisor) - truth_mmhg) for divisor in (1, 2)]
+    assert errors_mmhg[0] / errors_mmhg[1] > 3.5
+
+
+def test_a_shut_chamber_creeps_to_its_equilibrium() -> None:
+    plant = filled(TIGHT, 60.0)
+    plant.step(0.5, [0.0], [[True]], [[False]])
+    fresh_mmhg = plant.pressure_mmhg[0, 0]
+    plant.step(60.0, [0.0], [[True]], [[False]])
+    settled_mmhg = plant.pressure_mmhg[0, 0]
+    assert 5.0 < fresh_mmhg - settled_mmhg < 10.0
+    compliance = TIGHT.compliance_ml_mmhg * (1.0 + TIGHT.creep_fraction)
+    volume_ml = TIGHT.dead_volume_ml + TIGHT.soft_volume_ml * -np.expm1(-settled_mmhg / TIGHT.soft_mmhg) + compliance * settled_mmhg
+    manifold_ml = TIGHT.manifold_ml * plant.manifold_mmhg[0] / ATMOSPHERE_MMHG
+    air_ml = (ATMOSPHERE_MMHG + settled_mmhg) / ATMOSPHERE_MMHG * volume_ml + manifold_ml
+    assert plant.free_air_ml[0] == pytest.approx(air_ml, rel=1e-6)
 
 
 @pytest.mark.parametrize(("litres_min", "expected_s"), [(3, 4.65), (5, 2.95), (8, 2.06), (12, 1.59)])

@@ -152,6 +152,21 @@ def test_a_stop_between_two_ticks_vents_from_that_instant() -> None:
     assert gateway.wrap.pressure_mmhg[0] < 12.0
 
 
+def test_until_a_stop_the_plant_runs_under_the_old_commands() -> None:
+    def fill_until(stop_s: float) -> float:
+        gateway = Gateway(WrapSettings("S-1", Side.LEFT, seed=4), period_s=10.0)
+        gateway.arm()
+        gateway.plan(0, [(0.1, 0, 60.0, 0.0)])
+        gateway.run(stop_s)
+        gateway.take(gateway.wrap.write(gateway.now_s, uuids.STOP, b""))
+        gateway.run(2.02 - stop_s)
+        return gateway.wrap.pressure_mmhg[0]
+
+    early_mmhg, late_mmhg = fill_until(2.0005), fill_until(2.0095)
+    # No tick lies between; 9 ms at some 50 mmHg/s.
+    assert 0.1 < late_mmhg - early_mmhg < 1.5
+
+
 def test_a_reboot_mid_hold_vents_and_forgets() -> None:
     gateway = Gateway(WrapSettings("S-1", Side.LEFT, seed=4, start_tick=5_000_000))
     gateway.arm()
