@@ -59,7 +59,7 @@ def test_the_step_is_short_enough() -> None:
     coarse, fine = Plant([PlantParameters()], 3), Plant([PlantParameters()], 3)
     script = [(1.0, [True, False, False], [False] * 3)] * 60 + [(1.0, [False, True, False], [False] * 3)] * 60
     script += [(0.0, [True, True, True], [False] * 3)] * 30 + [(0.0, [False] * 3, [True, False, False])] * 30
-    script += [(float(rng.random()), rng.random(3) < 0.5, rng.random(3) < 0.5) for _ in range(60)]
+    script += [(float(rng.random()), (rng.random(3) < 0.5).tolist(), (rng.random(3) < 0.5).tolist()) for _ in range(60)]
     worst_mmhg = 0.0
     for duty, inlets, vents in script:
         coarse.step(4 * MAX_SUBSTEP_S, [duty], [inlets], [vents])
