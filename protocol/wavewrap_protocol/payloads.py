@@ -166,7 +166,7 @@ class SessionProgress(Payload):
 
 
 class WrapState(Payload):
-    """``<wrap>``, retained, on change and at most 2 Hz. Reports only what the device said; ``null`` is not known or stale."""
+    """``<wrap>``, retained, on change and at most 1 Hz. Reports only what the device said; ``null`` is not known or stale."""
 
     gateway: str
     id: WrapId

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from wavewrap_gateway.cli import config, demo, programs, run, scan
+from wavewrap_gateway.cli import bench, config, demo, programs, run, scan
 from wavewrap_protocol import __version__
 from wavewrap_protocol.errors import UsageError, WavewrapError
 
@@ -28,6 +28,7 @@ app.command("scan")(scan.scan)
 app.command("run")(run.run)
 app.add_typer(programs.app, name="programs")
 app.add_typer(config.app, name="config")
+app.add_typer(bench.app, name="bench")
 
 
 def _print_version(wanted: bool) -> None:
@@ -71,7 +72,7 @@ def main() -> None:
         if len(sys.argv) < 2 or not str(cause):
             typer.echo(cause.format_message(), err=True)
             sys.exit(2)
-        sys.exit(_complain(f"{cause.format_message()} See 'wavewrap --help'.", 2))
+        sys.exit(_complain(f"{cause.format_message().rstrip('.')}. See 'wavewrap --help'.", 2))
     except BrokenPipeError:
         # Whoever read our output has gone, as in `wavewrap programs list | head -1`.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -12,11 +12,8 @@ Source of the method: lower envelopes of one-way delays, as in Moon, Skelly and 
 delay measurements" (INFOCOM 1999), used in both directions.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass
-
-import numpy as np
-from numpy.typing import NDArray
+from itertools import pairwise
 
 from wavewrap_protocol.units import TICKS_PER_S, TickUnwrapper
 
@@ -34,8 +31,8 @@ STAMPS_MAX = 256
 AHEAD_S = 6.0
 """Where the second point of an estimate lies: just past the scheduling horizon."""
 
-_SEARCH_STEPS = 32
-"""Steps of the ternary search over skew: (2/3)^32 of 1200 ppm over the window is a fraction of a microsecond."""
+Point = tuple[float, float]
+"""Device seconds and host seconds, both from the origin of the estimate."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,30 +121,25 @@ class ClockSync:
         self._estimate = self._solve()
 
     def _solve(self) -> ClockEstimate:
-        lower, upper = np.array(self._lower, dtype=np.float64), np.array(self._upper, dtype=np.float64)
-        origin_tick = int(lower[-1, 0])
-        origin_host_s = float(lower[-1, 1])
-        for side in (lower, upper):
-            side[:, 0] = (side[:, 0] - origin_tick) / TICKS_PER_S
-            side[:, 1] -= origin_host_s
+        origin_tick, origin_host_s = self._lower[-1]
+        lower = _hull([((tick - origin_tick) / TICKS_PER_S, host_s - origin_host_s) for tick, host_s in self._lower], upwards=True)
+        upper = _hull([((tick - origin_tick) / TICKS_PER_S, host_s - origin_host_s) for tick, host_s in self._upper], upwards=False)
         slack = SKEW_MAX_PPM * 1e-6
-
-        def gap(rate: float) -> float:
-            return _ceiling(upper, rate) - _floor(lower, rate)
-
-        widest = _argmax(gap, 1.0 - slack, 1.0 + slack)
-        if gap(widest) < 0.0:
+        # Everything asked below is piecewise linear in the rate and bends only where the rate is that of an edge of a hull.
+        bends = [rate for rate in (*_edge_rates(lower), *_edge_rates(upper)) if abs(rate - 1.0) < slack]
+        rates = sorted({1.0 - slack, *bends, 1.0 + slack})
+        gaps = [_ceiling(upper, rate) - _floor(lower, rate) for rate in rates]
+        widest = gaps.index(max(gaps))
+        if gaps[widest] < 0.0:
             # No line fits: the crystal left its rate within the window. Start over from the newest ping.
             self._lower, self._upper = self._lower[-1:], self._upper[-1:]
             return self._solve()
-        least = _edge(gap, widest, 1.0 - slack)
-        most = _edge(gap, widest, 1.0 + slack)
+        feasible = _feasible(rates, gaps)
 
         def span(ahead_s: float) -> tuple[float, float]:
             """Lowest and highest host time possible ``ahead_s`` device seconds after the origin."""
-            top = _argmax(lambda rate: _ceiling(upper, rate) + rate * ahead_s, least, most)
-            bottom = _argmax(lambda rate: -_floor(lower, rate) - rate * ahead_s, least, most)
-            return _floor(lower, bottom) + bottom * ahead_s, _ceiling(upper, top) + top * ahead_s
+            low = min(_floor(lower, rate) + rate * ahead_s for rate in feasible)
+            return low, max(_ceiling(upper, rate) + rate * ahead_s for rate in feasible)
 
         (low_s, high_s), (low_ahead_s, high_ahead_s) = span(0.0), span(AHEAD_S)
         middle_s, middle_ahead_s = (low_s + high_s) / 2.0, (low_ahead_s + high_ahead_s) / 2.0
@@ -161,38 +153,48 @@ class ClockSync:
         )
 
 
-def _ceiling(upper: NDArray[np.float64], rate: float) -> float:
+def _hull(points: list[Point], *, upwards: bool) -> list[Point]:
+    """The corners of the convex hull of ``points`` on the side that a line must pass: above them, or below (Andrew's monotone chain)."""
+    sign = 1.0 if upwards else -1.0
+    hull: list[Point] = []
+    for x, y in sorted(points):
+        while hull and hull[-1][0] == x and sign * (y - hull[-1][1]) >= 0.0:
+            hull.pop()
+        if hull and hull[-1][0] == x:
+            continue
+        while len(hull) > 1 and sign * _turn(hull[-2], hull[-1], (x, y)) >= 0.0:
+            hull.pop()
+        hull.append((x, y))
+    return hull
+
+
+def _turn(a: Point, b: Point, c: Point) -> float:
+    """Positive when ``a``, ``b``, ``c`` turn left."""
+    return (b[0] - a[0]) * (c[1] - a[1]) - (b[1] - a[1]) * (c[0] - a[0])
+
+
+def _edge_rates(hull: list[Point]) -> list[float]:
+    """Slope of every edge."""
+    return [(b[1] - a[1]) / (b[0] - a[0]) for a, b in pairwise(hull)]
+
+
+def _ceiling(upper: list[Point], rate: float) -> float:
     """Highest host time at the origin tick that a line of ``rate`` may have."""
-    return float(np.min(upper[:, 1] - rate * upper[:, 0]))
+    return min(y - rate * x for x, y in upper)
 
 
-def _floor(lower: NDArray[np.float64], rate: float) -> float:
+def _floor(lower: list[Point], rate: float) -> float:
     """Lowest host time at the origin tick that a line of ``rate`` may have."""
-    return float(np.max(lower[:, 1] - rate * lower[:, 0]))
+    return max(y - rate * x for x, y in lower)
 
 
-def _argmax(function: Callable[[float], float], low: float, high: float) -> float:
-    """Where a concave ``function`` is largest between ``low`` and ``high``, by ternary search."""
-    for _ in range(_SEARCH_STEPS):
-        third = (high - low) / 3.0
-        if function(low + third) < function(high - third):
-            low += third
-        else:
-            high -= third
-    return (low + high) / 2.0
-
-
-def _edge(gap: Callable[[float], float], inside: float, outside: float) -> float:
-    """Between ``inside``, where ``gap`` is not negative, and ``outside``: the last rate at which it is not, by bisection."""
-    if gap(outside) >= 0.0:
-        return outside
-    for _ in range(_SEARCH_STEPS):
-        middle = (inside + outside) / 2.0
-        if gap(middle) >= 0.0:
-            inside = middle
-        else:
-            outside = middle
-    return inside
+def _feasible(rates: list[float], gaps: list[float]) -> list[float]:
+    """The rates at which a line fits: the bends among them, and the two ends, where the gap closes."""
+    kept = [rate for rate, gap in zip(rates, gaps, strict=True) if gap >= 0.0]
+    for (rate, gap), (next_rate, next_gap) in pairwise(zip(rates, gaps, strict=True)):
+        if (gap < 0.0) != (next_gap < 0.0):
+            kept.append(rate + (next_rate - rate) * gap / (gap - next_gap))
+    return kept
 
 
 def _bounded(stamps: list[tuple[int, float]], now_s: float, *, keep_largest: bool) -> list[tuple[int, float]]:

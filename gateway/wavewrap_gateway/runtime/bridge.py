@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from wavewrap_gateway.core.clock_sync import ClockSync
 from wavewrap_gateway.core.link_state import Failed, Lost, Ready, link_word
-from wavewrap_gateway.runtime.publishing import Publisher
+from wavewrap_gateway.runtime.publishing import BrokerChange, BrokerDown, Publisher
 from wavewrap_gateway.runtime.ticker import Lateness
 from wavewrap_gateway.runtime.wrap import Wrap
 from wavewrap_gateway.runtime.wrap_link import Booted, FrameArrived, LinkChanged, LinkEvent, ReportArrived
@@ -36,8 +36,8 @@ from wavewrap_protocol.units import cmmhg_to_mmhg
 
 __all__ = ["Bridge", "Clocks", "SessionView", "clock_quality"]
 
-STATE_PERIOD_S = 0.5
-"""States go out at most twice a second: each change is a row in somebody's recorder."""
+STATE_PERIOD_S = 1.0
+"""States go out at most once a second: each change is a row in somebody's recorder."""
 
 HEALTH_PERIOD_S = 5.0
 
@@ -71,23 +71,36 @@ class Bridge:
         self._event_numbers: defaultdict[str, int] = defaultdict(int)
         self._available: dict[str, bool] = {}
         self._published: dict[str, WrapState] = {}
+        self._info: BridgeInfo | None = None
         self.session_view: Callable[[], SessionView | None] = lambda: None
+        publisher.add_listener(self._on_broker)
         for wrap in wraps:
             wrap.listen(self._on_event)
 
     def announce(self, version: str, radio: str, base_topic: str) -> None:
         """Publish what this gateway is."""
-        self._publisher.publish(
-            "bridge_info",
-            BridgeInfo(
-                version=version,
-                protocol=f"{VERSION_MAJOR}.{VERSION_MINOR}",
-                gateway=self._gateway,
-                radio=radio,
-                base_topic=base_topic,
-                started_unix_s=self._unix_s(self._started_s),
-            ),
+        self._info = BridgeInfo(
+            version=version,
+            protocol=f"{VERSION_MAJOR}.{VERSION_MINOR}",
+            gateway=self._gateway,
+            radio=radio,
+            base_topic=base_topic,
+            started_unix_s=self._unix_s(self._started_s),
         )
+        self._publisher.publish("bridge_info", self._info)
+
+    def _on_broker(self, change: BrokerChange) -> None:
+        """A broker that comes back may have forgotten what it retained: say it all again."""
+        if isinstance(change, BrokerDown) or self._info is None:
+            return
+        self._publisher.publish("bridge_info", self._info)
+        self._publish_devices()
+        available, self._available = self._available, {}
+        for wrap in self._wraps:
+            if wrap.name in available:
+                self._publish_availability(wrap, available[wrap.name])
+        self._published.clear()
+        self.publish_states()
 
     def _unix_s(self, host_s: float) -> float:
         return round(self._clocks.unix_s(host_s), 6)

@@ -18,8 +18,8 @@ from wavewrap_protocol.payloads import EndedHow, MqttCounts, SessionProgress, Se
 
 __all__ = ["Outcome", "SessionRunner"]
 
-TICK_S = 0.1
-"""Period of the session's rounds: fifty fit the horizon."""
+TICK_S = 0.2
+"""Period of the session's rounds: twenty-five fit the horizon, and each wake-up costs."""
 
 LEAD_S = 1.0
 """From armed to the first step: the guard, and time to send the first batches."""
@@ -171,8 +171,9 @@ class SessionRunner:
 
     async def _keep_in_step(self) -> None:
         """Slip the timeline of all wraps when one of them would be late."""
+        ticker = Ticker(TICK_S, self._clock, self._lateness)
         while True:
-            await asyncio.sleep(TICK_S)
+            await ticker.wait()
             late_s = max(run.scheduler.overdue_s(self._clock()) for run in self.runs)
             if late_s > 0.0:
                 await self._slip(late_s + SLIP_MARGIN_S)

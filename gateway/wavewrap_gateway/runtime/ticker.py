@@ -29,19 +29,20 @@ class Lateness:
 
 
 class Ticker:
-    """A grid of deadlines ``period_s`` apart; one that was missed altogether is skipped, not made up for."""
+    """A grid of deadlines ``period_s`` apart, the same for every ticker of that period, so that they share their wake-ups.
+
+    A deadline that was missed altogether is skipped, not made up for.
+    """
 
     def __init__(self, period_s: float, clock: Callable[[], float], lateness: Lateness) -> None:
         self._period_s = period_s
         self._clock = clock
         self._lateness = lateness
-        self._deadline_s = clock()
+        self._number = int(clock() / period_s)
 
     async def wait(self) -> None:
         """Until the next deadline."""
-        self._deadline_s += self._period_s
-        await asyncio.sleep(max(0.0, self._deadline_s - self._clock()))
-        late_s = self._clock() - self._deadline_s
-        self._lateness.add(late_s)
-        if late_s > self._period_s:
-            self._deadline_s = self._clock()
+        self._number = max(self._number + 1, int(self._clock() / self._period_s))
+        deadline_s = self._number * self._period_s
+        await asyncio.sleep(max(0.0, deadline_s - self._clock()))
+        self._lateness.add(self._clock() - deadline_s)

@@ -1,6 +1,7 @@
 """One wrap as the gateway holds it: its name, its link, what is known of it, and who listens."""
 
 from collections.abc import Callable, Mapping
+from functools import lru_cache
 from random import Random
 from re import sub
 from types import MappingProxyType
@@ -55,6 +56,7 @@ class Wrap:
             listener(self, event)
 
 
+@lru_cache(maxsize=64)
 def topic_name(text: str) -> str:
     """``text`` as a topic level of lower-case letters, digits, ``_`` and ``-``; never empty."""
     return sub(r"[^a-z0-9_-]+", "-", text.lower()).strip("-")[:64] or "wrap"

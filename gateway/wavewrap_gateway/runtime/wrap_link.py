@@ -30,13 +30,17 @@ SCAN_S = 10.0
 CONNECT_S = 20.0
 """Choice, as long-lived BLE clients do: a busy adapter needs seconds; the lease has vented the wrap long before."""
 
+SILENCE_CHECK_S = 1.0
 SILENCE_S = 2.0
 """No frame for this long while streaming means that the link is dead. Choice: twenty default batches, under half a lease."""
 
 WARM_UP_PINGS = 12
 WARM_UP_GAP_S = (0.03, 0.12)
-PING_GAP_S = (0.7, 1.3)
-"""Dithered, so that pings never fall into step with the radio's connection interval."""
+PING_GAP_S = (0.3, 2.0)
+PING_GAP_SHARE = 0.1
+PING_DITHER = (0.7, 1.3)
+"""A tenth of the time since the link came up, within bounds: the skew is found soon, then held cheaply. Dithered, so that pings never
+fall into step with the radio's connection interval."""
 
 PONG_S = 1.0
 _REPORT_NUMBERS = 1 << 16
@@ -220,7 +224,10 @@ class WrapLink:
 
     async def _stay(self, connection: Connection) -> None:
         """Until the link is lost or falls silent."""
-        work = [asyncio.create_task(job) for job in (self._keep_clock(connection), self._do_chores(), connection.wait_lost())]
+        work = [
+            asyncio.create_task(job)
+            for job in (self._keep_clock(connection), self._watch_silence(), self._do_chores(), connection.wait_lost())
+        ]
         try:
             await asyncio.wait(work, return_when=asyncio.FIRST_COMPLETED)
             for task in work:
@@ -232,12 +239,18 @@ class WrapLink:
                 task.cancel()
             await asyncio.gather(*work, return_exceptions=True)
 
-    async def _keep_clock(self, connection: Connection) -> None:
+    async def _watch_silence(self) -> None:
         while True:
-            await asyncio.sleep(self._rng.uniform(*PING_GAP_S))
+            await asyncio.sleep(SILENCE_CHECK_S)
             silent_s = self._clock() - self._frame_s
             if silent_s > SILENCE_S:
                 raise LinkError(f"{self._address} has sent nothing for {silent_s:.1f} s")
+
+    async def _keep_clock(self, connection: Connection) -> None:
+        up_s = self._clock()
+        while True:
+            gap_s = min(max(PING_GAP_SHARE * (self._clock() - up_s), PING_GAP_S[0]), PING_GAP_S[1])
+            await asyncio.sleep(gap_s * self._rng.uniform(*PING_DITHER))
             await self._ping(connection)
 
     async def _ping(self, connection: Connection) -> None:

@@ -1,0 +1,1 @@
+"""Benches: figures with limits, each beside a reference measured in the same run. Never part of the tests."""
