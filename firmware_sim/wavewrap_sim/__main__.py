@@ -12,6 +12,7 @@ from typing import Annotated
 
 import typer
 
+from wavewrap_protocol.errors import LocalError, UsageError, WavewrapError
 from wavewrap_protocol.limits import CHAMBERS_MAX
 from wavewrap_protocol.payloads import Side
 from wavewrap_sim.process import Announcement, SimulatorSettings, serve
@@ -19,6 +20,9 @@ from wavewrap_sim.process import Announcement, SimulatorSettings, serve
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 
 WRAPS_MAX = 8
+
+_ARGUMENT_ERROR: type[typer.BadParameter] = typer.BadParameter.__bases__[0]
+"""Wrong options and arguments; typer exports only this leaf of its tree."""
 
 
 @app.command(name="wavewrap sim")
@@ -29,7 +33,7 @@ def simulate(
     seed: Annotated[int, typer.Option(min=0, help="Same seed, same wraps.")] = 1,
     port: Annotated[int, typer.Option(min=0, max=65535, help="Loopback TCP port for HCI; 0 takes a free one.")] = 9001,
     log: Annotated[Path | None, typer.Option(help="Write what the wraps truly did here, one JSON object a line.")] = None,
-    with_parent: Annotated[bool, typer.Option(help="End when standard input ends.")] = False,
+    with_parent: Annotated[bool, typer.Option(help="End when standard input ends; tell on stdout why not.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Announce on one JSON line.")] = False,
 ) -> None:
     """Run simulated wraps until Ctrl-C. A gateway reaches them with --radio bumble:tcp-client:127.0.0.1:PORT."""
@@ -38,8 +42,7 @@ def simulate(
     logging.getLogger("bumble").setLevel(logging.ERROR)
     given = list(side or [])
     if len(given) > wraps:
-        typer.echo(f"--side is given {len(given)} times for {wraps} wraps: give it at most once a wrap", err=True)
-        raise typer.Exit(2)
+        raise UsageError(f"--side is given {len(given)} times for {wraps} wraps: give it at most once a wrap")
     sides = given + [(Side.LEFT, Side.RIGHT)[index % 2] for index in range(len(given), wraps)]
     settings = SimulatorSettings(sides, chambers, seed, "127.0.0.1", port, log)
 
@@ -54,8 +57,11 @@ def simulate(
         asyncio.run(_run(settings, announce, with_parent))
     except OSError as cause:
         what = f"port {port} is in use" if cause.filename is None else f"{cause.filename}: {cause.strerror}"
-        typer.echo(f"the simulator cannot start: {what}: choose another with {'--port' if cause.filename is None else '--log'}", err=True)
-        raise typer.Exit(1) from cause
+        text = f"the simulator cannot start: {what}: choose another with {'--port' if cause.filename is None else '--log'}"
+        if with_parent:
+            print(json.dumps({"error": text}), flush=True)
+            raise typer.Exit(1) from cause
+        raise LocalError(text) from cause
 
 
 async def _run(settings: SimulatorSettings, announce: Callable[[Announcement], None], with_parent: bool) -> None:
@@ -75,5 +81,23 @@ def _stop_at_end(stop: asyncio.Event) -> None:
         stop.set()
 
 
+def main() -> None:
+    """Entry point: one line on stderr for what is wrong, exit code 2 for usage, 1 for failure."""
+    try:
+        code = app(standalone_mode=False)
+    except UsageError as cause:
+        sys.exit(_complain(str(cause), 2))
+    except WavewrapError as cause:
+        sys.exit(_complain(str(cause), 1))
+    except _ARGUMENT_ERROR as cause:
+        sys.exit(_complain(f"{cause.format_message().rstrip('.')}. See 'wavewrap sim --help'.", 2))
+    sys.exit(code if isinstance(code, int) else 0)
+
+
+def _complain(text: str, code: int) -> int:
+    print(f"wavewrap sim: {' '.join(text.split())}", file=sys.stderr)
+    return code
+
+
 if __name__ == "__main__":
-    app()
+    main()

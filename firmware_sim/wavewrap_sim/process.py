@@ -7,6 +7,7 @@ import asyncio
 import json
 import logging
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from random import Random
@@ -78,9 +79,13 @@ def _settings_of(index: int, side: Side, settings: SimulatorSettings) -> WrapSet
 
 async def serve(settings: SimulatorSettings, announce: Callable[[Announcement], None], stop: asyncio.Event) -> None:
     """Run until ``stop``. Raises :class:`OSError` when the port or the log file cannot be had."""
+    with nullcontext() if settings.log_path is None else settings.log_path.open("w", encoding="utf-8") as file:
+        await _serve(settings, announce, stop, _LogFile(file))
+
+
+async def _serve(settings: SimulatorSettings, announce: Callable[[Announcement], None], stop: asyncio.Event, log: _LogFile) -> None:
     clock = asyncio.get_running_loop().time
     air = Air()
-    log = _LogFile(settings.log_path.open("w") if settings.log_path is not None else None)
     server = HciServer(air)
     port = await server.start(settings.host, settings.port)
     peripherals: list[WrapPeripheral] = []

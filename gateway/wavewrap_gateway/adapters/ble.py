@@ -176,6 +176,8 @@ async def open_radio(radio: str) -> AsyncIterator[BleakRadio]:
     host = BumbleRadio(transport)
     try:
         await host.open()
+    except ValueError as cause:
+        raise UsageError(f"radio {radio!r}: {cause}: write it as bumble:usb:0 or bumble:tcp-client:127.0.0.1:9001") from cause
     except BleakError as cause:
         raise LinkError(f"{cause.args[0]}: plug the adapter in, or start the simulator with 'wavewrap sim'") from cause
     radio_arguments: dict[str, Any] = {"radio": host}

@@ -72,21 +72,31 @@ class BumbleRadio:
         self.lost = asyncio.Event()
 
     async def open(self, timeout_s: float = 10.0) -> None:
-        """Open the transport and reset the controller. Raises :class:`BleakBluetoothNotAvailableError`."""
+        """Open the transport and reset the controller.
+
+        Raises :class:`BleakBluetoothNotAvailableError`, and :class:`ValueError` for a specification that cannot be read.
+        """
         try:
             async with asyncio.timeout(timeout_s):
-                transport = await open_transport(self._spec)
+                # A transport lets out whatever its library raises (usb1's errors and bumble's have no root in common).
+                (transport,) = await asyncio.gather(open_transport(self._spec), return_exceptions=True)
+                if isinstance(transport, ValueError):
+                    raise ValueError(f"no transport can be read from it ({transport})") from transport
+                if isinstance(transport, BaseException):
+                    raise self._not_available(transport)
                 self._transport = transport
                 host = Host(transport.source, transport.sink)
                 host.on("flush", self.lost.set)
                 device = Device(name="wavewrap", address=hci.Address.generate_static_address(), host=host)
                 await device.power_on()
-        except (OSError, ValueError, core.BaseBumbleError, hci.HCI_Error) as cause:
+        except (OSError, core.BaseBumbleError, hci.HCI_Error) as cause:
             await self.close()
-            reason = BleakBluetoothNotAvailableReason.NO_BLUETOOTH
-            detail = "no answer in time" if isinstance(cause, TimeoutError) else str(cause) or type(cause).__name__
-            raise BleakBluetoothNotAvailableError(f"no controller at {self._spec}: {detail}", reason) from cause
+            raise self._not_available(cause) from cause
         self._device = device
+
+    def _not_available(self, cause: BaseException) -> BleakBluetoothNotAvailableError:
+        detail = "no answer in time" if isinstance(cause, TimeoutError) else str(cause) or type(cause).__name__
+        return BleakBluetoothNotAvailableError(f"no controller at {self._spec}: {detail}", BleakBluetoothNotAvailableReason.NO_BLUETOOTH)
 
     @property
     def device(self) -> Device:
@@ -229,9 +239,6 @@ class BumbleClient(BaseBleakClient):
                 raise
 
     def _collect_services(self, peer: Peer) -> BleakGATTServiceCollection:
-        def payload_bytes() -> int:
-            return peer.gatt_client.mtu - 3
-
         collection = BleakGATTServiceCollection()
         for found in peer.services:
             service = BleakGATTService(found, found.handle, _spelled(found.uuid))

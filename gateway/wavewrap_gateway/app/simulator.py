@@ -24,9 +24,12 @@ STOP_S = 5.0
 
 
 class _Announcement(BaseModel):
+    """The simulator's first line: how to reach its wraps, or why there are none."""
+
     model_config = ConfigDict(extra="forbid")
-    radio: str
-    serials: list[str]
+    radio: str = ""
+    serials: list[str] = []
+    error: str = ""
 
 
 class _LoggedStep(BaseModel):
@@ -63,6 +66,8 @@ async def simulator(wraps: int, chambers: int, seed: int, log: Path) -> AsyncIte
         if not line:
             raise LinkError("the simulator did not start: run 'wavewrap sim' to see why")
         announced = _Announcement.model_validate_json(line)
+        if announced.error:
+            raise LinkError(announced.error)
         yield SimulatorChild(radio=announced.radio, log=log, pid=process.pid)
     except TimeoutError as cause:
         raise LinkError(f"the simulator was not ready within {START_S:g} s: run 'wavewrap sim' to see why") from cause

@@ -178,6 +178,10 @@ class Bridge:
             self._publisher.publish("wrap_availability", Availability(state="online" if available else "offline"), wrap.name)
 
     def _publish_event(self, wrap: Wrap, kind: str, text: str, tick: int | None = None) -> None:
+        if wrap.link.identity is None:
+            # It has no name yet, and so no topic.
+            self.event(kind, f"{wrap.name}: {text}")
+            return
         now_s = self._clocks.monotonic_s()
         boot_id = wrap.link.capabilities.boot_id if wrap.link.capabilities is not None else None
         self._publisher.publish(
