@@ -231,7 +231,7 @@ class StepCounts(Payload):
 
 
 class Cycles(Payload):
-    """Cycles of a session; delivered means that every chamber of the cycle reached its pressure."""
+    """Cycles of a session; delivered means carried out to its end, every chamber at its pressure."""
 
     planned: int
     delivered: int

@@ -101,10 +101,9 @@ class Running:
             self._look_for_children()
             await asyncio.sleep(POLL_S)
         took_s = time.monotonic() - self._started_s
-        deadline_s = time.monotonic() + grace_s
-        while (left := [child for child in self._family if is_alive(child)]) and time.monotonic() < deadline_s:
-            await asyncio.sleep(POLL_S)
-        return Ended(self._process.returncode, self.stdout, self.stderr, took_s, [" ".join(child.cmdline()) for child in left])
+        await asyncio.to_thread(psutil.wait_procs, self._family, grace_s)
+        left = [str(child) for child in self._family if is_alive(child)]
+        return Ended(self._process.returncode, self.stdout, self.stderr, took_s, left)
 
     async def kill(self) -> None:
         """End it and every descendant that is left."""
@@ -128,9 +127,7 @@ def is_alive(process: psutil.Process) -> bool:
 @asynccontextmanager
 async def start(folder: Path, module: str, *arguments: object) -> AsyncIterator[Running]:
     """``python -m module arguments`` with every warning shown, no configuration but its own, and files in ``folder`` for its output."""
-    folder.mkdir(parents=True, exist_ok=True)
-    number = len(list(folder.glob("*.out")))
-    stdout, stderr = folder / f"{number}.out", folder / f"{number}.err"
+    stdout, stderr = _output_files(folder)
     environment = {key: value for key, value in os.environ.items() if not key.startswith("WAVEWRAP_")}
     environment |= {
         "PYTHONWARNINGS": "default",
@@ -156,6 +153,12 @@ async def start(folder: Path, module: str, *arguments: object) -> AsyncIterator[
         yield running
     finally:
         await running.kill()
+
+
+def _output_files(folder: Path) -> tuple[Path, Path]:
+    folder.mkdir(parents=True, exist_ok=True)
+    number = len(list(folder.glob("*.out")))
+    return folder / f"{number}.out", folder / f"{number}.err"
 
 
 async def run_gateway(folder: Path, *arguments: object) -> Ended:
@@ -198,6 +201,8 @@ class Simulator:
     def read_log(self) -> dict[str, WrapLog]:
         """The log so far, by serial number."""
         wraps: dict[str, WrapLog] = {}
+        if not self._log.exists():
+            return wraps  # the simulator has not come so far
         for line in self._log.read_text(encoding="utf-8").splitlines(keepends=True):
             if not line.endswith("\n"):
                 break  # still being written

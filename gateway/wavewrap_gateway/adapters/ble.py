@@ -14,8 +14,8 @@ from bleak.backends.device import BLEDevice
 from bleak.backends.scanner import AdvertisementData
 from bleak.exc import BleakError
 
-from wavewrap_gateway.adapters.bumble_radio import BumbleClient, BumbleRadio, BumbleScanner
-from wavewrap_gateway.runtime.ports import Connection, Sighting
+from wavewrap_gateway.adapters.bumble_radio import BumbleClient, BumbleRadio, BumbleScanner, ControllerGoneError
+from wavewrap_gateway.runtime.ports import Connection, RadioLostError, Sighting
 from wavewrap_protocol import uuids
 from wavewrap_protocol.enums import AdvertisingFlag
 from wavewrap_protocol.errors import LinkError, UsageError
@@ -124,6 +124,8 @@ class BleakRadio:
                         await satisfied.wait()
                 except TimeoutError:
                     pass  # the whole scan was asked for
+        except ControllerGoneError as cause:
+            raise RadioLostError(f"{cause}: {self._remedy}") from cause
         except _FAILURES as cause:
             raise LinkError(f"scanning failed ({cause}): {self._remedy}") from cause
         return sorted(found.values(), key=lambda sighting: sighting.address)
@@ -139,6 +141,8 @@ class BleakRadio:
                     await client.connect()
         except TimeoutError as cause:
             raise LinkError(f"{sighting.address} did not answer within {timeout_s:g} s: bring the wrap nearer") from cause
+        except ControllerGoneError as cause:
+            raise RadioLostError(f"{cause}: {self._remedy}") from cause
         except _FAILURES as cause:
             raise LinkError(f"connecting to {sighting.address} failed: {cause}") from cause
         return BleakConnection(client, lost)
@@ -182,7 +186,7 @@ async def open_radio(radio: str) -> AsyncIterator[BleakRadio]:
         raise LinkError(f"{cause.args[0]}: plug the adapter in, or start the simulator with 'wavewrap sim'") from cause
     radio_arguments: dict[str, Any] = {"radio": host}
     scanner, client = {"backend": BumbleScanner, **radio_arguments}, {"backend": BumbleClient, **radio_arguments}
-    opened = BleakRadio(scanner, client, host.close, f"is the controller at {transport} still there?")
+    opened = BleakRadio(scanner, client, host.close, "see to the adapter or the simulator, then start again")
     try:
         yield opened
     finally:

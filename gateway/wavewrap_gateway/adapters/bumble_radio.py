@@ -28,7 +28,7 @@ from bumble.host import Host
 from bumble.transport import open_transport
 from bumble.transport.common import Transport
 
-__all__ = ["BumbleClient", "BumbleRadio", "BumbleScanner"]
+__all__ = ["BumbleClient", "BumbleRadio", "BumbleScanner", "ControllerGoneError"]
 
 _ATT_MTU = 247
 """Fills one data-length-extended link-layer packet (251 bytes less the 4 of L2CAP)."""
@@ -40,6 +40,10 @@ _PROPERTY_NAMES: tuple[tuple[int, CharacteristicPropertyName], ...] = (
     (0x10, "notify"),
     (0x20, "indicate"),
 )
+
+
+class ControllerGoneError(BleakError):
+    """The transport has ended; bumble opens no second one under the same host."""
 
 
 @contextmanager
@@ -100,9 +104,9 @@ class BumbleRadio:
 
     @property
     def device(self) -> Device:
-        """The bumble device. Raises :class:`BleakError` when the radio is not open or its transport is gone."""
+        """The bumble device. Raises :class:`ControllerGoneError` when the radio is not open or its transport is gone."""
         if self._device is None or self.lost.is_set():
-            raise BleakError(f"the controller at {self._spec} is gone")
+            raise ControllerGoneError(f"the controller at {self._spec} is gone")
         return self._device
 
     async def connect(self, address: str, timeout_s: float) -> BumbleConnection:

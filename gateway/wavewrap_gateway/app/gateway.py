@@ -91,7 +91,8 @@ class Gateway:
             patience.cancel()
         self._bridge.event("session_ended", f"{outcome.ended.value}: {outcome.reason}")
         self._bridge.publish_states()
-        await self._publisher.drain(DRAIN_S)
+        if self._publisher.connected:
+            await self._publisher.drain(DRAIN_S)
         summary = runner.summary(outcome, self._publisher.counts())
         self._bridge.publish_summary(summary)
         await self._publisher.drain(DRAIN_S)
@@ -110,7 +111,7 @@ class _BrokerPatience:
         """The broker came or went."""
         self.cancel()
         if isinstance(change, BrokerDown):
-            reason = f"the MQTT broker was gone for {self._patience_s:g} s ({change.reason})"
+            reason = f"the MQTT broker was gone for {self._patience_s:g} s ({change.reason}): bring it back, then start again"
             self._timer = asyncio.get_running_loop().call_later(self._patience_s, self._stop, reason)
 
     def cancel(self) -> None:

@@ -15,6 +15,7 @@ from wavewrap_protocol.payloads import EndedHow, SessionSummary
 __all__ = ["exit_code", "play_session", "tell"]
 
 _SIGNALS = {signal.SIGINT: "Ctrl-C", signal.SIGTERM: "SIGTERM"}
+_ENDED = {EndedHow.COMPLETED: "was completed", EndedHow.STOPPED: "was stopped", EndedHow.FAULTED: "failed"}
 
 
 def tell(line: str) -> None:
@@ -72,11 +73,15 @@ async def play_session(
                 view.cancel()
                 await asyncio.gather(view, return_exceptions=True)
             summary = complete(gateway, summary)
-            return summary, exit_code(summary, stop.received)
+        code = exit_code(summary, stop.received)
+        if code != 0:
+            proof = "every chamber vented" if summary.vented else "not proven vented, so take the wraps off"
+            tell(f"wavewrap: the session {_ENDED[summary.ended]}, {proof}: {summary.reason}")
+        return summary, code
     except asyncio.CancelledError:
         if stop.received is None:
             raise
-        tell(f"stopped by {_SIGNALS[stop.received]} before the session began")
+        tell(f"wavewrap: stopped by {_SIGNALS[stop.received]} before the session began")
         return None, 128 + stop.received
 
 

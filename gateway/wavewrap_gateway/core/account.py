@@ -136,14 +136,21 @@ class SessionAccount:
         for cycle in range(self._wave.cycles):
             targets_mmhg = self._wave.cycle_peaks_mmhg(cycle)
             wanted = {chamber for chamber, target in enumerate(targets_mmhg) if target > 0.0}
-            inside = (ticks >= min(spans[cycle])) & (ticks <= max(spans[cycle])) if spans[cycle] else np.zeros(len(ticks), dtype=bool)
+            cut_short = len(spans[cycle]) < sum(step.cycle == cycle for step in self._wave.steps)
+            inside = np.zeros(len(ticks), dtype=bool)
+            if spans[cycle]:
+                inside = (ticks >= min(spans[cycle])) & (cut_short | (ticks <= max(spans[cycle])))
             reached = pressure[inside].max(axis=0) if inside.any() else np.zeros(self._wave.chambers)
             short_mmhg = {chamber: targets_mmhg[chamber] - float(reached[chamber]) for chamber in wanted}
-            if wanted <= done[cycle] and all(short <= DELIVERED_WITHIN_MMHG for short in short_mmhg.values()):
+            if not cut_short and wanted <= done[cycle] and all(short <= DELIVERED_WITHIN_MMHG for short in short_mmhg.values()):
                 delivered += 1
             for chamber, short in sorted(short_mmhg.items()):
                 if short > SHORTFALL_MMHG:
-                    why = "its step was not carried out" if chamber not in done[cycle] else "the pump did not fill it in the time given"
+                    why = "the pump did not fill it in the time given"
+                    if chamber not in done[cycle]:
+                        why = "its step was not carried out"
+                    elif cut_short:
+                        why = "the cycle was not carried out to its end"
                     shortfalls.append(
                         f"cycle {cycle + 1}, chamber {chamber + 1}: {reached[chamber]:.1f} of {targets_mmhg[chamber]:.1f} mmHg, {why}"
                     )

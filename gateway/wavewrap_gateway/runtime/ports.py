@@ -1,15 +1,20 @@
 """What the runtime asks of a radio. The adapters implement it; the runtime imports no radio library.
 
-Errors: every method raises only :class:`wavewrap_protocol.errors.LinkError`.
+Errors: every method raises only :class:`wavewrap_protocol.errors.LinkError`, as :class:`RadioLostError` when no link can come back.
 """
 
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
+from wavewrap_protocol.errors import LinkError
 from wavewrap_protocol.payloads import Side
 
-__all__ = ["Connection", "Radio", "Sighting"]
+__all__ = ["Connection", "Radio", "RadioLostError", "Sighting"]
+
+
+class RadioLostError(LinkError):
+    """The radio itself is gone for good: trying again cannot help while this process lives."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,7 @@ from wavewrap_gateway.core.clock_sync import ClockSync
 from wavewrap_gateway.core.link_state import Closed, Connecting, Failed, LinkState, Lost, Preparing, Ready, Searching
 from wavewrap_gateway.core.telemetry import SampleLedger
 from wavewrap_gateway.runtime.exchange import Exchange
-from wavewrap_gateway.runtime.ports import Connection, Radio, Sighting
+from wavewrap_gateway.runtime.ports import Connection, Radio, RadioLostError, Sighting
 from wavewrap_protocol import uuids
 from wavewrap_protocol.commands import Command, Plan, Replay, Reports, Stop, Stream, TimePing
 from wavewrap_protocol.errors import LinkError, RemoteError
@@ -154,7 +154,7 @@ class WrapLink:
             while True:
                 try:
                     await self._connect_once()
-                except RemoteError as cause:
+                except (RemoteError, RadioLostError) as cause:
                     self._enter(Failed(str(cause)))
                     return
                 except LinkError as cause:

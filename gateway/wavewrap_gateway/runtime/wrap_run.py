@@ -126,7 +126,7 @@ class WrapRun:
         if isinstance(self.wrap.link.state, Failed):
             raise LinkError(f"{name}: {self.wrap.link.state.reason}")
         if self._clock() > self._lease_end_s:
-            raise LinkError(f"{name} was out of reach until its lease ended, and has vented: bring it nearer and start again")
+            raise LinkError(f"{name} was out of reach until its lease ended and vents by itself: bring it nearer and start again")
 
     async def keep(self) -> None:
         """One round of lease and queue. A link that is down is not an error here: the lease decides, in :meth:`check`."""
@@ -171,11 +171,14 @@ class WrapRun:
         self._flush = None
 
     async def vent(self, *, graceful: bool, deadline_s: float) -> bool:
-        """END or STOP until the wrap proves that it is vented, or ``deadline_s`` (host). A wrap out of reach is tried until then."""
+        """END or STOP until the wrap proves that it is vented, or ``deadline_s`` (host).
+
+        A wrap out of reach is tried until then; one that cannot come back vents by itself, unproven.
+        """
         if not self._armed:
             return self.wrap.picture.is_vented(self._clock())
         asked = False
-        while self._clock() < deadline_s:
+        while self._clock() < deadline_s and not isinstance(self.wrap.link.state, Failed):
             if asked and self.wrap.picture.is_vented(self._clock()):
                 return True
             try:
