@@ -25,11 +25,12 @@ from wavewrap_protocol.commands import (
 )
 from wavewrap_protocol.enums import DeviceState, Fault, Opcode, Result
 from wavewrap_protocol.errors import RemoteError, UsageError
-from wavewrap_protocol.reports import Answer, Capabilities, Report, StepsReport, TimePong
+from wavewrap_protocol.reports import Answer, Capabilities, Report, StepsReport
 from wavewrap_protocol.units import TICK_MODULUS, mmhg_to_cmmhg, tick_difference
 from wavewrap_sim.answer_memory import AnswerMemory
 from wavewrap_sim.device import Device, Refusal
 from wavewrap_sim.firmware_config import FirmwareConfig, FirmwareEvent, Inputs, Outgoing
+from wavewrap_sim.pong_queue import PongQueue
 from wavewrap_sim.pressure_control import Drive
 from wavewrap_sim.report_log import ReportLog
 from wavewrap_sim.telemetry_stream import TelemetryStream
@@ -52,6 +53,7 @@ class Firmware:
         self._answers = AnswerMemory(limits.COMMANDS_REMEMBERED)
         self._reports = ReportLog(config.reports_kept)
         self._stream = TelemetryStream(config, boot_id, boot_tick)
+        self._pongs = PongQueue(boot_id)
         self._device = Device(config, boot_tick, self._take_report)
         self._device.begin()
 
@@ -71,8 +73,10 @@ class Firmware:
         return self._device.drive
 
     def next_wake_tick(self, now_tick: int) -> int:
-        """The tick of the next control period or due step, whichever comes first; ``now_tick`` when one is due already."""
-        return max(self._device.next_wake_count, self._advance(now_tick)) % TICK_MODULUS
+        """The tick of the next control period, due step or time answer, whichever comes first; ``now_tick`` when one is due already."""
+        pong_count = self._pongs.next_due_count
+        wake_count = self._device.next_wake_count if pong_count is None else min(pong_count, self._device.next_wake_count)
+        return max(wake_count, self._advance(now_tick)) % TICK_MODULUS
 
     def tick(self, now_tick: int, inputs: Inputs) -> Drive:
         """Sense, check, carry out what is due, regulate. Returns the commands that hold from now on."""
@@ -80,6 +84,7 @@ class Firmware:
         if self._device.tick(count, inputs):
             frames = self._stream.sample(count, self._device.state, self._device.sensed_cmmhg)
             self._outgoing.extend(Outgoing(uuids.TELEMETRY, frame) for frame in frames)
+        self._outgoing.extend(Outgoing(uuids.TIME, pong.encode()) for pong in self._pongs.due(count))
         return self._device.drive
 
     def link_up(self, now_tick: int, payload_bytes: int) -> None:
@@ -95,6 +100,7 @@ class Firmware:
         self._payload_bytes = 0
         self._stream.set_payload(0)
         self._answers.forget_link()
+        self._pongs.clear()
         self._outgoing.clear()
 
     def read(self, now_tick: int, characteristic_uuid: str) -> bytes:
@@ -131,9 +137,7 @@ class Firmware:
         elif characteristic_uuid == uuids.PLAN:
             self._write_plan(count, data)
         elif characteristic_uuid == uuids.TIME and len(data) == TimePing.STRUCT.size:
-            tick = count % TICK_MODULUS
-            pong = TimePong(TimePing.decode(data).ping_id, self._boot_id, tick, tick)
-            self._outgoing.append(Outgoing(uuids.TIME, pong.encode()))
+            self._pongs.take(count, TimePing.decode(data).ping_id)
 
     def take_outgoing(self) -> list[Outgoing]:
         """What is to be sent, in order, since the last call."""

@@ -22,8 +22,9 @@ from wavewrap_protocol.commands import (
 from wavewrap_protocol.enums import Cause, DeviceState, Opcode, Result, StepOutcome
 from wavewrap_protocol.errors import UsageError
 from wavewrap_protocol.reports import Answer, Capabilities, StateReport, TimePong
-from wavewrap_protocol.units import TICK_MODULUS
+from wavewrap_protocol.units import TICK_MODULUS, tick_difference
 from wavewrap_sim.firmware import FirmwareConfig
+from wavewrap_sim.pong_queue import DITHER_TICKS, WAITING_MAX
 
 
 def test_boot_is_reported_to_whoever_asks_later() -> None:
@@ -47,10 +48,34 @@ def test_capabilities_tell_what_is_enforced() -> None:
         bench.firmware.read(0, uuids.TELEMETRY)
 
 
-def test_time_is_answered_at_once() -> None:
+def test_a_time_ping_is_stamped_at_once_and_answered_after_a_spread_wait_stamped_again() -> None:
     bench = FirmwareBench(boot_tick=TICK_MODULUS - 5)
     bench.run_ticks(37)
-    assert bench.write(uuids.TIME, TimePing(9).encode()) == [TimePong(9, 0x01020304, 32, 32)]
+    waits: list[int] = []
+    for ping_id in range(40):
+        asked_tick = bench.tick
+        bench.seen.clear()
+        assert bench.write(uuids.TIME, TimePing(ping_id).encode()) == []
+        bench.run_ticks(DITHER_TICKS)
+        pongs = [message for message in bench.seen if isinstance(message, TimePong)]
+        assert [(pong.ping_id, pong.boot_id, pong.received_tick) for pong in pongs] == [(ping_id, 0x01020304, asked_tick)]
+        waits.append(tick_difference(pongs[0].sent_tick, asked_tick))
+    assert 0 <= min(waits) < 0.1 * DITHER_TICKS
+    assert 0.9 * DITHER_TICKS < max(waits) < DITHER_TICKS
+    assert len(set(waits)) > 30
+
+
+def test_pings_beyond_what_waits_are_dropped_and_a_lost_link_forgets_them() -> None:
+    bench = FirmwareBench()
+    for ping_id in range(WAITING_MAX + 5):
+        bench.write(uuids.TIME, TimePing(ping_id).encode())
+    bench.run_ticks(DITHER_TICKS)
+    assert {message.ping_id for message in bench.seen if isinstance(message, TimePong)} == set(range(WAITING_MAX))
+    bench.write(uuids.TIME, TimePing(99).encode())
+    bench.firmware.link_down(bench.tick)
+    bench.seen.clear()
+    bench.run_ticks(DITHER_TICKS)
+    assert not [message for message in bench.seen if isinstance(message, TimePong)]
 
 
 @pytest.mark.parametrize(
