@@ -21,7 +21,7 @@ from wavewrap_protocol.enums import AdvertisingFlag
 from wavewrap_protocol.errors import LinkError, UsageError
 from wavewrap_protocol.payloads import Side
 
-__all__ = ["BleakConnection", "BleakRadio", "open_radio"]
+__all__ = ["BleakConnection", "BleakRadio", "open_radio", "over_bumble"]
 
 GATT_TIMEOUT_S = 5.0
 """Longest GATT call. Choice: bleak bounds only connect; five lease renewals fit, and the lease covers what is longer."""
@@ -44,7 +44,10 @@ class BleakConnection:
     @property
     def payload_bytes(self) -> int:
         """Bytes that one write carries, by the size the backend reports for the plan characteristic."""
-        characteristic = self._client.services.get_characteristic(uuids.PLAN)
+        try:
+            characteristic = self._client.services.get_characteristic(uuids.PLAN)
+        except BleakError as cause:
+            raise LinkError(f"the link was lost ({cause})") from cause
         if characteristic is None:
             raise LinkError("the device has no plan characteristic: it is no wavewrap wrap")
         return int(characteristic.max_write_without_response_size)
@@ -126,7 +129,8 @@ class BleakRadio:
                     pass  # the whole scan was asked for
         except ControllerGoneError as cause:
             raise RadioLostError(f"{cause}: {self._remedy}") from cause
-        except _FAILURES as cause:
+        except (*_FAILURES, ValueError) as cause:
+            # A system bus that refuses the login, or has no usable address, is a ValueError of dbus-fast.
             raise LinkError(f"scanning failed ({cause}): {self._remedy}") from cause
         return sorted(found.values(), key=lambda sighting: sighting.address)
 
@@ -184,13 +188,17 @@ async def open_radio(radio: str) -> AsyncIterator[BleakRadio]:
         raise UsageError(f"radio {radio!r}: {cause}: write it as bumble:usb:0 or bumble:tcp-client:127.0.0.1:9001") from cause
     except BleakError as cause:
         raise LinkError(f"{cause.args[0]}: plug the adapter in, or start the simulator with 'wavewrap sim'") from cause
-    radio_arguments: dict[str, Any] = {"radio": host}
-    scanner, client = {"backend": BumbleScanner, **radio_arguments}, {"backend": BumbleClient, **radio_arguments}
-    opened = BleakRadio(scanner, client, host.close, "see to the adapter or the simulator, then start again")
+    opened = over_bumble(host)
     try:
         yield opened
     finally:
         await opened.close()
+
+
+def over_bumble(host: BumbleRadio) -> BleakRadio:
+    """bleak on an open ``host``, which is closed with it."""
+    scanner, client = {"backend": BumbleScanner, "radio": host}, {"backend": BumbleClient, "radio": host}
+    return BleakRadio(scanner, client, host.close, "see to the adapter or the simulator, then start again")
 
 
 async def _nothing_to_close() -> None:

@@ -6,7 +6,7 @@
 """
 
 import asyncio
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, cast
 from uuid import UUID
@@ -42,6 +42,10 @@ _PROPERTY_NAMES: tuple[tuple[int, CharacteristicPropertyName], ...] = (
 )
 
 
+_ABANDON_S = 2.0
+"""Longest wait for a controller to drop a connect that nobody wants any more. Choice: it answers within one advertising interval."""
+
+
 class ControllerGoneError(BleakError):
     """The transport has ended; bumble opens no second one under the same host."""
 
@@ -66,10 +70,11 @@ def _as_bleak_errors() -> Iterator[None]:
 
 
 class BumbleRadio:
-    """One HCI transport with a bumble host on it."""
+    """One HCI transport with a bumble host on it. ``open_transport`` turns ``transport_spec`` into the transport."""
 
-    def __init__(self, transport_spec: str) -> None:
+    def __init__(self, transport_spec: str, open_transport: Callable[[str], Awaitable[Transport]] = open_transport) -> None:
         self._spec = transport_spec
+        self._open_transport = open_transport
         self._transport: Transport | None = None
         self._device: Device | None = None
         self._connecting = asyncio.Lock()
@@ -83,7 +88,7 @@ class BumbleRadio:
         try:
             async with asyncio.timeout(timeout_s):
                 # A transport lets out whatever its library raises (usb1's errors and bumble's have no root in common).
-                (transport,) = await asyncio.gather(open_transport(self._spec), return_exceptions=True)
+                (transport,) = await asyncio.gather(self._open_transport(self._spec), return_exceptions=True)
                 if isinstance(transport, ValueError):
                     raise ValueError(f"no transport can be read from it ({transport})") from transport
                 if isinstance(transport, BaseException):
@@ -110,11 +115,36 @@ class BumbleRadio:
         return self._device
 
     async def connect(self, address: str, timeout_s: float) -> BumbleConnection:
-        """An LE connection; one attempt at a time, as a controller has only one initiator."""
+        """An LE connection; one attempt at a time, as a controller has only one initiator. Raises bumble's errors and :class:`BleakError`."""
         async with self._connecting:
-            return await self.device.connect(
-                hci.Address(address), transport=core.PhysicalTransport.LE, timeout=timeout_s, always_resolve=False
+            device = self.device
+            attempt = asyncio.ensure_future(
+                device.connect(hci.Address(address), transport=core.PhysicalTransport.LE, timeout=timeout_s, always_resolve=False)
             )
+            lost = asyncio.ensure_future(self.lost.wait())
+            try:
+                await asyncio.wait({attempt, lost}, return_when=asyncio.FIRST_COMPLETED)
+                if lost.done():
+                    raise ControllerGoneError(f"the controller at {self._spec} is gone")
+                return attempt.result()
+            finally:
+                lost.cancel()
+                if not attempt.done():
+                    await self._abandon(device, attempt)
+
+    async def _abandon(self, device: Device, attempt: asyncio.Task[BumbleConnection]) -> None:
+        """End ``attempt``. Left alone, the controller would go on trying and refuse every later connect."""
+        if not self.lost.is_set():
+            cancelling = asyncio.ensure_future(device.send_sync_command(hci.HCI_LE_Create_Connection_Cancel_Command()))
+            await asyncio.wait({attempt}, timeout=_ABANDON_S)
+            cancelling.cancel()
+            # Refused when the connect has just come through; its outcome is looked at below.
+            await asyncio.gather(cancelling, return_exceptions=True)
+        attempt.cancel()
+        (outcome,) = await asyncio.gather(attempt, return_exceptions=True)
+        if isinstance(outcome, BumbleConnection):
+            with _as_bleak_errors():
+                await outcome.disconnect()
 
     async def close(self) -> None:
         """Close the transport. Never raises for one that is already gone."""

@@ -58,5 +58,6 @@ class Wrap:
 
 @lru_cache(maxsize=64)
 def topic_name(text: str) -> str:
-    """``text`` as a topic level of lower-case letters, digits, ``_`` and ``-``; never empty."""
-    return sub(r"[^a-z0-9_-]+", "-", text.lower()).strip("-")[:64] or "wrap"
+    """``text`` as a topic level of lower-case letters, digits, ``_`` and ``-``; never empty, never the gateway's own ``bridge``."""
+    name = sub(r"[^a-z0-9_-]+", "-", text.lower()).strip("-")[:64] or "wrap"
+    return "bridge-1" if name == "bridge" else name

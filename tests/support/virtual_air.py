@@ -1,0 +1,94 @@
+"""Controllers on one air in this process, an HCI transport without a socket, and an air that can be cut.
+
+Not responsible for who is on it (:mod:`tests.support.virtual_wraps`).
+"""
+
+import asyncio
+from collections import deque
+
+from bumble import core, hci, ll
+from bumble.controller import Connection, Controller
+from bumble.transport.common import AsyncPipeSink, BaseSource, Transport
+
+from wavewrap_sim.air import Air, AirController
+
+__all__ = ["CuttableAir", "PipeSource", "open_pipe"]
+
+_Held = tuple[Connection, hci.Address, core.PhysicalTransport, bytes]
+
+
+class CuttableAir(Air):
+    """An air on which controllers go out of reach (:meth:`cut`) or fall silent (:meth:`stall`) until :meth:`restore`."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._cut: set[Controller] = set()
+        self._stalled: set[Controller] = set()
+        self._held: deque[_Held] = deque()
+        self.delay_s = 0.0
+        """Every packet takes this long, each way."""
+        self._flying: deque[_Held] = deque()
+
+    def cut(self, controller: Controller) -> None:
+        """Out of reach: both ends of its links see the supervision timeout, and nobody hears it advertise."""
+        self._cut.add(controller)
+        for connection in list(controller.le_connections.values()):
+            peer = self.find_le_controller(connection.peer_address)
+            theirs = None if peer is None else peer.le_connections.get(connection.self_address)
+            for side in (connection, theirs):
+                if side is not None:
+                    side.controller.on_le_disconnected(side, hci.HCI_ErrorCode.CONNECTION_TIMEOUT_ERROR)
+
+    def stall(self, controller: Controller) -> None:
+        """Its links stay up, and what they carry waits: the link layer delays, it does not drop."""
+        self._stalled.add(controller)
+
+    def restore(self, controller: Controller) -> None:
+        """In reach again; what waited arrives, in order, where its link still exists."""
+        self._cut.discard(controller)
+        self._stalled.discard(controller)
+        held, self._held = self._held, deque()
+        for connection, destination, transport, data in held:
+            if connection in connection.controller.le_connections.values():
+                self.send_acl_data(connection.controller, destination, transport, data)
+
+    def send_acl_data(
+        self, sender_controller: Controller, destination_address: hci.Address, transport: core.PhysicalTransport, data: bytes
+    ) -> None:
+        connection = sender_controller.le_connections.get(destination_address)
+        receiver = self.find_le_controller(destination_address)
+        if connection is None or receiver is None:
+            return
+        packet = (connection, destination_address, transport, data)
+        if self._stalled & {sender_controller, receiver}:
+            self._held.append(packet)
+        elif self.delay_s > 0.0:
+            self._flying.append(packet)
+            asyncio.get_running_loop().call_later(self.delay_s, self._land)
+        else:
+            super().send_acl_data(sender_controller, destination_address, transport, data)
+
+    def _land(self) -> None:
+        # Timers of the same instant fire in any order; the queue keeps theirs.
+        connection, destination_address, transport, data = self._flying.popleft()
+        super().send_acl_data(connection.controller, destination_address, transport, data)
+
+    def send_advertising_pdu(self, sender_controller: Controller, packet: ll.AdvertisingPdu) -> None:
+        if sender_controller not in self._cut:
+            super().send_advertising_pdu(sender_controller, packet)
+
+
+class PipeSource(BaseSource):
+    """The end of a pipe from which a host reads; ``on_transport_lost`` breaks the pipe."""
+
+    def on_packet(self, packet: bytes) -> None:
+        """A packet from the controller."""
+        if self.sink is not None:
+            self.sink.on_packet(packet)
+
+
+def open_pipe(controller: AirController) -> Transport:
+    """A transport to ``controller`` that no socket carries."""
+    source = PipeSource()
+    controller.host = source
+    return Transport(source, AsyncPipeSink(controller))
