@@ -134,7 +134,7 @@ async def start(folder: Path, module: str, *arguments: object) -> AsyncIterator[
         "COLUMNS": "80",
         "XDG_CONFIG_HOME": str(folder),
         # No test may touch the machine's own Bluetooth adapter.
-        "DBUS_SYSTEM_BUS_ADDRESS": f"unix:path={folder}/no-bus",
+        "DBUS_SYSTEM_BUS_ADDRESS": "unix:path=/nonexistent/bus",
     }
     with stdout.open("wb") as out, stderr.open("wb") as err:
         process = await asyncio.create_subprocess_exec(

@@ -63,7 +63,7 @@ class SessionAccount:
         return StepCounts(planned=planned, executed=executed, late=late)
 
     def timing_errors_ms(self) -> list[float]:
-        """The bound a gateway can claim for each step carried out: planned against actual tick, plus the clock's uncertainty when planned."""
+        """What a gateway can claim for each step carried out: planned against actual tick, plus the clock's uncertainty when planned."""
         return [abs(_offset_ms(step)) + step.uncertainty_s * 1000.0 for step in self.carried_out]
 
     def offsets_by_time(self) -> dict[float, tuple[float, float]]:

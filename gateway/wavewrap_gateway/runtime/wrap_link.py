@@ -154,7 +154,10 @@ class WrapLink:
             while True:
                 try:
                     await self._connect_once()
-                except (RemoteError, RadioLostError) as cause:
+                except RemoteError as cause:
+                    self._enter(Failed(f"{self._address}: {cause}"))
+                    return
+                except RadioLostError as cause:
                     self._enter(Failed(str(cause)))
                     return
                 except LinkError as cause:
