@@ -20,7 +20,9 @@ __all__ = [
     "Cycles",
     "Devices",
     "EndedHow",
+    "Histogram",
     "MqttCounts",
+    "Pacing",
     "Payload",
     "Quantiles",
     "SampleCounts",
@@ -81,6 +83,14 @@ class Availability(Payload):
     state: Literal["online", "offline"]
 
 
+class Pacing(Payload):
+    """What the host grants the gateway for waking up on time. ``slack_ns`` is ``null`` where the system has no such thing."""
+
+    timer: Literal["timerfd", "loop"]
+    slack_ns: int | None
+    policy: Literal["fifo", "rr", "other"]
+
+
 class BridgeInfo(Payload):
     """``bridge/info``, retained. Holds no secret."""
 
@@ -90,6 +100,7 @@ class BridgeInfo(Payload):
     radio: str
     base_topic: str
     started_unix_s: float
+    pacing: Pacing
 
 
 class WrapInfo(Payload):
@@ -128,6 +139,13 @@ class Quantiles(Payload):
     max: float
 
 
+class Histogram(Payload):
+    """Counts in fixed bins: ``counts[i]`` values were over ``bounds_ms[i - 1]`` and at most ``bounds_ms[i]``, the last over every bound."""
+
+    bounds_ms: list[float]
+    counts: list[int]
+
+
 class MqttCounts(Payload):
     """Messages handed to the broker since start."""
 
@@ -142,6 +160,7 @@ class BridgeHealth(Payload):
     gateway: str
     uptime_s: float
     host_lateness_ms: Quantiles
+    host_lateness: Histogram
     mqtt: MqttCounts
 
 

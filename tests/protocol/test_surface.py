@@ -11,8 +11,8 @@ PINNED = {
     reports: "Answer Capabilities FaultReport Report StateReport StepRecord StepsReport Telemetry TimePong decode_report",
     states: "PRESSURISING TRANSITIONS DeviceEvent next_state",
     payloads: (
-        "TOPICS Availability BridgeEvent BridgeHealth BridgeInfo BridgeState ClockQuality Cycles Devices EndedHow MqttCounts Payload "
-        "Quantiles SampleCounts SessionProgress SessionSummary Side StepCounts Telemetry Topic WrapEvent WrapId WrapInfo "
+        "TOPICS Availability BridgeEvent BridgeHealth BridgeInfo BridgeState ClockQuality Cycles Devices EndedHow Histogram MqttCounts "
+        "Pacing Payload Quantiles SampleCounts SessionProgress SessionSummary Side StepCounts Telemetry Topic WrapEvent WrapId WrapInfo "
         "WrapState WrapSummary"
     ),
 }

@@ -10,14 +10,16 @@ from wavewrap_gateway.adapters.ble import open_radio
 from wavewrap_gateway.adapters.broker import EMBEDDED_VERSION, EmbeddedBroker
 from wavewrap_gateway.adapters.mqtt import MqttPublisher
 from wavewrap_gateway.adapters.mqtt_settings import MqttSettings
+from wavewrap_gateway.adapters.pacing import open_pacer
 from wavewrap_gateway.adapters.program_files import load_program
 from wavewrap_gateway.app.config import GatewayConfig
+from wavewrap_gateway.core.lateness import Lateness
 from wavewrap_gateway.core.wave import compile_wave
 from wavewrap_gateway.runtime.bridge import Bridge, Clocks, SessionView
 from wavewrap_gateway.runtime.publishing import BrokerChange, BrokerDown
 from wavewrap_gateway.runtime.roster import find_wraps, linked
 from wavewrap_gateway.runtime.session_runner import SessionRunner
-from wavewrap_gateway.runtime.ticker import Lateness
+from wavewrap_gateway.runtime.ticker import Timer
 from wavewrap_gateway.runtime.wrap import Wrap
 from wavewrap_gateway.runtime.wrap_run import WrapRun
 from wavewrap_protocol import __version__
@@ -42,6 +44,7 @@ class Gateway:
         publisher: MqttPublisher,
         bridge: Bridge,
         lateness: Lateness,
+        timer: Timer,
         clock: Callable[[], float],
         rng: Random,
     ) -> None:
@@ -49,6 +52,7 @@ class Gateway:
         self._publisher = publisher
         self._bridge = bridge
         self._lateness = lateness
+        self._timer = timer
         self._clock = clock
         self._rng = rng
         self.wraps = tuple(wraps)
@@ -67,7 +71,7 @@ class Gateway:
             name = program.name
             wave = compile_wave(program, wrap.side, capabilities.chambers, duration_s)
             runs.append(WrapRun(wrap, wave, session_id, self._config.ceiling_mmhg, self._clock))
-        self.runner = SessionRunner(name, runs, self._clock, self._lateness)
+        self.runner = SessionRunner(name, runs, self._clock, self._lateness, self._timer)
         return self.runner
 
     def view(self) -> SessionView | None:
@@ -149,14 +153,15 @@ async def open_gateway(
         sightings = await find_wraps(radio, wanted, addresses)
         wraps = [Wrap(radio, sighting, clock, Random(rng.random()), config.names) for sighting in sightings]
         lateness = Lateness()
+        pacer = stack.enter_context(open_pacer(loop))
         bridge = Bridge(config.gateway, wraps, publisher, Clocks(clock, lambda host_s: host_s + wall_offset_s), lateness)
-        bridge.announce(__version__, config.radio, settings.base_topic)
+        bridge.announce(__version__, config.radio, settings.base_topic, pacer.granted)
         await stack.enter_async_context(linked(wraps))
         for wrap in wraps:
             progress(f"{wrap.side.value}: {wrap.name}, battery {wrap.link.battery_pct} %")
         publishing = asyncio.create_task(bridge.run())
         try:
-            yield Gateway(config, wraps, publisher, bridge, lateness, clock, rng)
+            yield Gateway(config, wraps, publisher, bridge, lateness, pacer.timer, clock, rng)
         finally:
             publishing.cancel()
             await asyncio.gather(publishing, return_exceptions=True)

@@ -9,9 +9,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from wavewrap_gateway.core.clock_sync import ClockSync
+from wavewrap_gateway.core.lateness import Lateness
 from wavewrap_gateway.core.link_state import Failed, Lost, Ready, link_word
 from wavewrap_gateway.runtime.publishing import BrokerChange, BrokerDown, Publisher
-from wavewrap_gateway.runtime.ticker import Lateness
 from wavewrap_gateway.runtime.wrap import Wrap
 from wavewrap_gateway.runtime.wrap_link import Booted, FrameArrived, LinkChanged, LinkEvent, ReportArrived
 from wavewrap_protocol.enums import Fault
@@ -23,6 +23,7 @@ from wavewrap_protocol.payloads import (
     BridgeInfo,
     ClockQuality,
     Devices,
+    Pacing,
     SessionProgress,
     SessionSummary,
     Telemetry,
@@ -77,7 +78,7 @@ class Bridge:
         for wrap in wraps:
             wrap.listen(self._on_event)
 
-    def announce(self, version: str, radio: str, base_topic: str) -> None:
+    def announce(self, version: str, radio: str, base_topic: str, pacing: Pacing) -> None:
         """Publish what this gateway is."""
         self._info = BridgeInfo(
             version=version,
@@ -86,6 +87,7 @@ class Bridge:
             radio=radio,
             base_topic=base_topic,
             started_unix_s=self._unix_s(self._started_s),
+            pacing=pacing,
         )
         self._publisher.publish("bridge_info", self._info)
 
@@ -261,6 +263,7 @@ class Bridge:
                 gateway=self._gateway,
                 uptime_s=round(now_s - self._started_s, 1),
                 host_lateness_ms=self._lateness.quantiles(),
+                host_lateness=self._lateness.histogram(),
                 mqtt=self._publisher.counts(),
             ),
         )

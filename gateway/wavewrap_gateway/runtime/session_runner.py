@@ -10,8 +10,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from wavewrap_gateway.core.account import quantiles, skew_ms
+from wavewrap_gateway.core.lateness import Lateness
 from wavewrap_gateway.core.session import SessionEvent, SessionState, next_state
-from wavewrap_gateway.runtime.ticker import Lateness, Ticker
+from wavewrap_gateway.runtime.ticker import LoopTimer, Ticker, Timer
 from wavewrap_gateway.runtime.wrap_run import WrapRun
 from wavewrap_protocol.errors import DeviceError, LinkError
 from wavewrap_protocol.payloads import EndedHow, MqttCounts, SessionProgress, SessionSummary, WrapSummary
@@ -44,9 +45,11 @@ class Outcome:
 
 
 class SessionRunner:
-    """Runs once. ``lateness`` gets the score of every round."""
+    """Runs once. ``lateness`` gets the score of every round; ``timer`` is the loop's own when none is given."""
 
-    def __init__(self, program: str, runs: Sequence[WrapRun], clock: Callable[[], float], lateness: Lateness) -> None:
+    def __init__(
+        self, program: str, runs: Sequence[WrapRun], clock: Callable[[], float], lateness: Lateness, timer: Timer | None = None
+    ) -> None:
         self._program = program
         self.runs = tuple(runs)
         self._clock = clock
@@ -57,6 +60,7 @@ class SessionRunner:
         self._shift_s = 0.0
         self._ended_s: float | None = None
         self._lateness = lateness
+        self._timer = LoopTimer() if timer is None else timer
         self.slips = 0
 
     @property
@@ -164,14 +168,14 @@ class SessionRunner:
 
     async def _keep(self, run: WrapRun) -> None:
         """Rounds of one wrap until the session time is over and every step is answered for."""
-        ticker = Ticker(TICK_S, self._clock, self._lateness)
+        ticker = Ticker(TICK_S, self._clock, self._lateness, self._timer)
         while not (run.scheduler.done and self.elapsed_s() >= self.duration_s):
             await run.keep()
             await ticker.wait()
 
     async def _keep_in_step(self) -> None:
         """Slip the timeline of all wraps when one of them would be late."""
-        ticker = Ticker(TICK_S, self._clock, self._lateness)
+        ticker = Ticker(TICK_S, self._clock, self._lateness, self._timer)
         while True:
             await ticker.wait()
             late_s = max(run.scheduler.overdue_s(self._clock()) for run in self.runs)

@@ -14,7 +14,7 @@ from wavewrap_gateway.adapters.broker import EmbeddedBroker
 from wavewrap_gateway.adapters.mqtt import MqttPublisher, MqttSettings
 from wavewrap_gateway.runtime.publishing import BrokerChange, BrokerDown, BrokerUp, MessageQueues, Publisher
 from wavewrap_protocol.errors import UsageError
-from wavewrap_protocol.payloads import Availability, BridgeEvent, BridgeHealth, BridgeState, MqttCounts, Quantiles, Telemetry
+from wavewrap_protocol.payloads import Availability, BridgeEvent, BridgeHealth, BridgeState, Histogram, MqttCounts, Quantiles, Telemetry
 
 STATE = "wavewrap/bridge/state"
 EVENT = "wavewrap/bridge/event"
@@ -33,7 +33,8 @@ def batch(seq: int) -> Telemetry:
 
 def health() -> BridgeHealth:
     zero = Quantiles(p50=0.0, p99=0.0, max=0.0)
-    return BridgeHealth(gateway="g", uptime_s=1.0, host_lateness_ms=zero, mqtt=MqttCounts(published=0, acknowledged=0, dropped=0))
+    counts = MqttCounts(published=0, acknowledged=0, dropped=0)
+    return BridgeHealth(gateway="g", uptime_s=1.0, host_lateness_ms=zero, host_lateness=Histogram(bounds_ms=[], counts=[0]), mqtt=counts)
 
 
 def seqs(bodies: list[bytes]) -> list[int]:
