@@ -16,6 +16,7 @@ from wavewrap_protocol.errors import LocalError, UsageError, WavewrapError
 from wavewrap_protocol.limits import CHAMBERS_MAX
 from wavewrap_protocol.payloads import Side
 from wavewrap_sim.process import Announcement, SimulatorSettings, serve
+from wavewrap_sim.scenario import CLEAR, load_scenario
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 
@@ -32,6 +33,7 @@ def simulate(
     chambers: Annotated[int, typer.Option(min=1, max=CHAMBERS_MAX, help="Chambers of each wrap.")] = 4,
     seed: Annotated[int, typer.Option(min=0, help="Same seed, same wraps.")] = 1,
     port: Annotated[int, typer.Option(min=0, max=65535, help="Loopback TCP port for HCI; 0 takes a free one.")] = 9001,
+    scenario: Annotated[Path | None, typer.Option(help="Radio conditions, a TOML file; none: a radio without time or loss.")] = None,
     log: Annotated[Path | None, typer.Option(help="Write what the wraps truly did here, one JSON object a line.")] = None,
     with_parent: Annotated[bool, typer.Option(help="End when standard input ends; tell on stdout why not.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Announce on one JSON line.")] = False,
@@ -44,7 +46,14 @@ def simulate(
     if len(given) > wraps:
         raise UsageError(f"--side is given {len(given)} times for {wraps} wraps: give it at most once a wrap")
     sides = given + [(Side.LEFT, Side.RIGHT)[index % 2] for index in range(len(given), wraps)]
-    settings = SimulatorSettings(sides, chambers, seed, "127.0.0.1", port, log)
+    try:
+        radio = CLEAR if scenario is None else load_scenario(scenario)
+    except UsageError as cause:
+        if with_parent:
+            print(json.dumps({"error": str(cause)}), flush=True)
+            raise typer.Exit(2) from cause
+        raise
+    settings = SimulatorSettings(sides, chambers, seed, "127.0.0.1", port, radio, log)
 
     def announce(ready: Announcement) -> None:
         if as_json:

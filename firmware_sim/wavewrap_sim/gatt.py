@@ -4,11 +4,12 @@ Not responsible for what a write means (:mod:`wavewrap_sim.firmware`) nor for th
 """
 
 import asyncio
+import logging
 from collections.abc import Callable, Iterable
 
 from bumble import hci
 from bumble.controller import Controller
-from bumble.core import UUID, AdvertisingData
+from bumble.core import UUID, AdvertisingData, BaseBumbleError
 from bumble.device import Connection, Device
 from bumble.gatt import Characteristic, CharacteristicValue, Service
 from bumble.host import Host
@@ -28,6 +29,12 @@ _ATT_HEADER_BYTES = 3
 
 _ADVERTISING_INTERVAL_MS = 100.0
 """Choice: a scan of one second sees every wrap ten times."""
+
+_INTERVAL_MS = 15.0
+_SUPERVISION_MS = 4000.0
+"""Choice: short enough that a command waits little, long enough to outlive a fade that the lease outlives."""
+
+_log = logging.getLogger(__name__)
 
 _WRITE = Characteristic.Properties.WRITE
 _COMMAND = Characteristic.Properties.WRITE_WITHOUT_RESPONSE
@@ -62,9 +69,11 @@ class WrapPeripheral:
         self._device.on(Device.EVENT_CONNECTION, self._on_connection)
         self._central: Connection | None = None
         self._gone: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._asking: asyncio.Future[None] = self._gone
         self._notifications: asyncio.Queue[Outgoing] = asyncio.Queue()
         self._indications: asyncio.Queue[Outgoing] = asyncio.Queue()
         self._tasks: list[asyncio.Task[None]] = []
+        self._timer: asyncio.TimerHandle | None = None
 
     def _services(self) -> list[Service]:
         settings = self._wrap.settings
@@ -92,6 +101,7 @@ class WrapPeripheral:
     def _wrap_characteristic(self, uuid: str, properties: Characteristic.Properties) -> Characteristic[bytes]:
         def write(_connection: object, value: bytes) -> None:
             self._send(self._wrap.write(self._clock(), uuid, bytes(value)))
+            self._keep_time()
 
         def read(_connection: object) -> bytes:
             return self._wrap.read(self._clock(), uuid) if properties & _READ else b""
@@ -122,7 +132,8 @@ class WrapPeripheral:
             advertising_interval_min=_ADVERTISING_INTERVAL_MS,
             advertising_interval_max=_ADVERTISING_INTERVAL_MS,
         )
-        self._tasks = [asyncio.create_task(work()) for work in (self._keep_time, self._notify, self._indicate)]
+        self._tasks = [asyncio.create_task(work()) for work in (self._notify, self._indicate)]
+        self._keep_time()
 
     async def run(self) -> None:
         """Until cancelled, or until one of the wrap's tasks fails."""
@@ -130,15 +141,24 @@ class WrapPeripheral:
 
     async def stop(self) -> None:
         """Leave the air."""
+        if self._timer is not None:
+            self._timer.cancel()
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await self._device.power_off()
 
-    async def _keep_time(self) -> None:
-        while True:
-            self._send(self._wrap.advance(self._clock()))
-            await asyncio.sleep(max(0.0, self._wrap.next_wake_s() - self._clock()))
+    def reboot(self) -> None:
+        """The wrap loses power for an instant. Whoever owns the air lets its controller fall silent."""
+        self._wrap.reboot(self._clock())
+        self._keep_time()
+
+    def _keep_time(self) -> None:
+        """Carry out what is due, send what that gave, and wake again in time; called by the timer and after every write."""
+        self._send(self._wrap.advance(self._clock()))
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer = asyncio.get_running_loop().call_at(self._wrap.next_wake_s(), self._keep_time)
 
     def _on_connection(self, connection: Connection) -> None:
         self._central = connection
@@ -146,6 +166,14 @@ class WrapPeripheral:
         connection.on(Connection.EVENT_CONNECTION_ATT_MTU_UPDATE, self._on_mtu)
         connection.on(Connection.EVENT_DISCONNECTION, self._on_disconnection)
         self._wrap.connected(self._clock(), ATT_MTU_MIN - _ATT_HEADER_BYTES)
+        self._asking = asyncio.create_task(self._ask_for_timing(connection))
+
+    async def _ask_for_timing(self, connection: Connection) -> None:
+        """Ask for 15 ms, no latency, 4 s: many systems start at 30 ms and 420 ms, and half a second of fade would drop the link."""
+        try:
+            await connection.update_parameters(_INTERVAL_MS, _INTERVAL_MS, 0, _SUPERVISION_MS, use_l2cap=True)
+        except BaseBumbleError as cause:
+            _log.info("%s keeps the central's connection parameters: %s", self._device.name, cause)
 
     def _on_mtu(self) -> None:
         if self._central is not None:
@@ -153,6 +181,7 @@ class WrapPeripheral:
 
     def _on_disconnection(self, _reason: int) -> None:
         self._central = None
+        self._asking.cancel()
         self._gone.set_result(None)
         for queue in (self._notifications, self._indications):
             while not queue.empty():

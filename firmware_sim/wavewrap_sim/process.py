@@ -11,13 +11,14 @@ from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from random import Random
-from typing import TextIO
+from typing import Any, TextIO
 
 from wavewrap_protocol.payloads import Side
 from wavewrap_sim.air import Air, AirController
 from wavewrap_sim.gatt import WrapPeripheral
 from wavewrap_sim.hci_server import HciServer
 from wavewrap_sim.log import LogEntry
+from wavewrap_sim.scenario import Scenario
 from wavewrap_sim.wrap import SimulatedWrap, WrapSettings
 
 __all__ = ["Announcement", "SimulatorSettings", "serve"]
@@ -40,6 +41,7 @@ class SimulatorSettings:
     seed: int
     host: str
     port: int
+    scenario: Scenario
     log_path: Path | None
 
 
@@ -65,12 +67,14 @@ class _LogFile:
 
 def _settings_of(index: int, side: Side, settings: SimulatorSettings) -> WrapSettings:
     rng = Random(f"{settings.seed}/{index}")
+    drawn_ppm = rng.uniform(-CRYSTAL_PPM, CRYSTAL_PPM)
+    ppm = settings.scenario.clock_ppm[index] if index < len(settings.scenario.clock_ppm) else drawn_ppm
     return WrapSettings(
         serial=f"SIM{settings.seed:03d}-{index + 1:02d}",
         side=side,
         chambers=settings.chambers,
         seed=rng.randrange(1 << 32),
-        clock_ppm=rng.uniform(-CRYSTAL_PPM, CRYSTAL_PPM),
+        clock_ppm=ppm,
         start_tick=rng.randrange(1 << 24),
         plant_scatter=PLANT_SCATTER,
         model=f"WR-{settings.chambers}",
@@ -84,27 +88,33 @@ async def serve(settings: SimulatorSettings, announce: Callable[[Announcement], 
 
 
 async def _serve(settings: SimulatorSettings, announce: Callable[[Announcement], None], stop: asyncio.Event, log: _LogFile) -> None:
-    clock = asyncio.get_running_loop().time
-    air = Air()
+    loop = asyncio.get_running_loop()
+    failed: asyncio.Future[None] = loop.create_future()
+    loop.set_exception_handler(lambda _loop, context: _fail(failed, context))
+    air = Air(settings.scenario, settings.seed)
+    log = _LogFile(settings.log_path.open("w") if settings.log_path is not None else None)
     server = HciServer(air)
     port = await server.start(settings.host, settings.port)
+    made = [_settings_of(index, side, settings) for index, side in enumerate(settings.sides)]
+    controllers: list[AirController] = []
     peripherals: list[WrapPeripheral] = []
-    for index, side in enumerate(settings.sides):
-        wrap = SimulatedWrap(_settings_of(index, side, settings), clock(), log.write)
+    for index, wrap_settings in enumerate(made):
+        controllers.append(AirController(f"wrap {index}", link=air, public_address=f"00:00:5E:00:52:{index + 1:02X}", wrap=index))
+        wrap = SimulatedWrap(wrap_settings, loop.time(), log.write)
         address = f"F0:57:52:{settings.seed % 256:02X}:00:{index + 1:02X}"
-        controller = AirController(f"wrap {index + 1}", link=air, public_address=f"00:00:5E:00:52:{index + 1:02X}")
-        peripherals.append(WrapPeripheral(wrap, controller, address, clock))
+        peripherals.append(WrapPeripheral(wrap, controllers[index], address, loop.time))
     for peripheral in peripherals:
         await peripheral.start()
-    serials = [_settings_of(index, side, settings).serial for index, side in enumerate(settings.sides)]
-    announce(Announcement(f"bumble:tcp-client:{settings.host}:{port}", serials))
-    work = [asyncio.ensure_future(peripheral.run()) for peripheral in peripherals]
-    stopping = asyncio.ensure_future(stop.wait())
+    for reboot in settings.scenario.reboots:
+        if reboot.wrap < len(peripherals):
+            loop.call_later(reboot.at_s, _reboot, air, controllers[reboot.wrap], peripherals[reboot.wrap])
+    announce(Announcement(f"bumble:tcp-client:{settings.host}:{port}", [wrap.serial for wrap in made]))
+    work: list[asyncio.Future[Any]] = [asyncio.ensure_future(peripheral.run()) for peripheral in peripherals]
+    stopping: asyncio.Future[Any] = asyncio.ensure_future(stop.wait())
     try:
-        await asyncio.wait([stopping, *work], return_when=asyncio.FIRST_COMPLETED)
-        for task in work:
-            if task.done():
-                task.result()
+        done, _ = await asyncio.wait([stopping, failed, *work], return_when=asyncio.FIRST_COMPLETED)
+        for task in done:
+            task.result()
     finally:
         stopping.cancel()
         for task in work:
@@ -113,3 +123,15 @@ async def _serve(settings: SimulatorSettings, announce: Callable[[Announcement],
         await server.close()
         for peripheral in peripherals:
             await peripheral.stop()
+
+
+def _reboot(air: Air, controller: AirController, peripheral: WrapPeripheral) -> None:
+    peripheral.reboot()
+    air.fall_silent(controller)
+
+
+def _fail(failed: asyncio.Future[None], context: dict[str, Any]) -> None:
+    """A simulator with an error in it stops: half a wrap is worse than none."""
+    _log.error("%s: %r", context["message"], context.get("exception"))
+    if not failed.done():
+        failed.set_exception(RuntimeError(f"the simulator failed: {context['message']}"))

@@ -52,9 +52,23 @@ class SimulatorChild(BaseModel):
 
 
 @asynccontextmanager
-async def simulator(wraps: int, chambers: int, seed: int, log: Path) -> AsyncIterator[SimulatorChild]:
+async def simulator(wraps: int, chambers: int, seed: int, log: Path, scenario: Path | None = None) -> AsyncIterator[SimulatorChild]:
     """Start ``wavewrap sim`` and end it with the context; it ends with this process in any case. Raises :class:`LinkError`."""
-    arguments = ["--wraps", wraps, "--chambers", chambers, "--seed", seed, "--port", 0, "--log", log, "--with-parent", "--json"]
+    arguments: list[object] = [
+        "--wraps",
+        wraps,
+        "--chambers",
+        chambers,
+        "--seed",
+        seed,
+        "--port",
+        0,
+        "--log",
+        log,
+        "--with-parent",
+        "--json",
+    ]
+    arguments += [] if scenario is None else ["--scenario", scenario]
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-m", "wavewrap_sim", *map(str, arguments), stdin=PIPE, stdout=PIPE, start_new_session=True
     )

@@ -2,6 +2,7 @@
 
 import asyncio
 import tempfile
+from dataclasses import dataclass
 from pathlib import Path
 from random import Random
 from typing import Annotated
@@ -29,6 +30,7 @@ def demo(
     wraps: Annotated[int, typer.Option(min=1, max=WRAPS_MAX, help="Simulated wraps.")] = 2,
     chambers: Annotated[int, typer.Option(min=1, max=CHAMBERS_MAX, help="Chambers of each.")] = 4,
     seed: Annotated[int, typer.Option(min=0, help="Same seed, same wraps.")] = 1,
+    scenario: Annotated[Path | None, typer.Option(help="Radio conditions, a TOML file; none: a radio without time or loss.")] = None,
     broker: BrokerOption = None,
     log: Annotated[Path | None, typer.Option(help="Keep the simulator's log here.")] = None,
     config: ConfigOption = None,
@@ -39,7 +41,7 @@ def demo(
     compile_wave(load_program(program, chambers, chosen.ceiling_mmhg), Side.LEFT, chambers, for_s)  # wrong input is told before all else
     with tempfile.TemporaryDirectory(prefix="wavewrap-") as folder:
         kept = Path(folder) / "sim.jsonl" if log is None else log
-        summary, code = asyncio.run(_demo(chosen, program, for_s, wraps, chambers, seed, kept, live=not as_json))
+        summary, code = asyncio.run(_demo(chosen, program, for_s, _Wraps(wraps, chambers, seed, kept, scenario), live=not as_json))
     if summary is not None:
         if as_json:
             typer.echo(summary.model_dump_json(exclude_none=True))
@@ -48,14 +50,23 @@ def demo(
     raise typer.Exit(code)
 
 
-async def _demo(
-    config: GatewayConfig, program: str, for_s: float, wraps: int, chambers: int, seed: int, log: Path, *, live: bool
-) -> tuple[SessionSummary | None, int]:
-    async with simulator(wraps, chambers, seed, log) as child:
-        tell(f"simulator: {wraps} wrap(s) of {chambers} chambers, seed {seed}")
+@dataclass(frozen=True, slots=True)
+class _Wraps:
+    """What the simulator is asked for."""
+
+    count: int
+    chambers: int
+    seed: int
+    log: Path
+    scenario: Path | None
+
+
+async def _demo(config: GatewayConfig, program: str, for_s: float, wraps: _Wraps, *, live: bool) -> tuple[SessionSummary | None, int]:
+    async with simulator(wraps.count, wraps.chambers, wraps.seed, wraps.log, wraps.scenario) as child:
+        tell(f"simulator: {wraps.count} wrap(s) of {wraps.chambers} chambers, seed {wraps.seed}")
 
         def complete(gateway: Gateway, summary: SessionSummary) -> SessionSummary:
             return summary if gateway.runner is None else add_truth(summary, gateway.runner.runs, child.log)
 
         on_simulator = config.model_copy(update={"radio": child.radio})
-        return await play_session(on_simulator, program, for_s, wraps, (), Random(seed), live=live, complete=complete)
+        return await play_session(on_simulator, program, for_s, wraps.count, (), Random(wraps.seed), live=live, complete=complete)
