@@ -92,7 +92,6 @@ async def _serve(settings: SimulatorSettings, announce: Callable[[Announcement],
     failed: asyncio.Future[None] = loop.create_future()
     loop.set_exception_handler(lambda _loop, context: _fail(failed, context))
     air = Air(settings.scenario, settings.seed)
-    log = _LogFile(settings.log_path.open("w") if settings.log_path is not None else None)
     server = HciServer(air)
     port = await server.start(settings.host, settings.port)
     made = [_settings_of(index, side, settings) for index, side in enumerate(settings.sides)]
