@@ -49,10 +49,10 @@ def test_every_dependency_has_its_reason() -> None:
     project = read_project()
     extras = project["optional-dependencies"]
     assert isinstance(extras, dict)
-    declared = {f"{name}{' (dev)' if group == 'dev' else ''}" for group, names in extras.items() for name in map(bare_name, names)}
+    declared = {f"{name} ({group})" for group, names in extras.items() for name in map(bare_name, names)}
     declared |= {bare_name(requirement) for requirement in project["dependencies"]}  # type: ignore[attr-defined]  # a list of str
     text = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
-    given = {name + dev: reason for name, dev, reason in re.findall(r"^\| `([\w-]+)`( \(dev\))? \| (.+) \|$", text, re.MULTILINE)}
+    given = {name + extra: reason for name, extra, reason in re.findall(r"^\| `([\w-]+)`( \(\w+\))? \| (.+) \|$", text, re.MULTILINE)}
     floors = {name for name in given if name.startswith("wavewrap_")}
     assert set(given) - floors == declared
     assert all(len(reason) > 5 for reason in given.values())

@@ -9,10 +9,9 @@ import heapq
 import itertools
 import math
 import os
-import sys
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 __all__ = ["TimerfdTimer", "open_timerfd"]
 
@@ -33,45 +32,40 @@ class _TimerSpec(ctypes.Structure):
     _fields_ = (("it_interval", _TimeSpec), ("it_value", _TimeSpec))
 
 
-def _create() -> int:
-    """A new descriptor. Raises :class:`OSError`."""
-    if sys.version_info >= (3, 13):
-        return os.timerfd_create(time.CLOCK_MONOTONIC, flags=os.TFD_NONBLOCK | os.TFD_CLOEXEC)
-    # TFD_NONBLOCK and TFD_CLOEXEC are O_NONBLOCK and O_CLOEXEC (linux/timerfd.h).
-    return _checked(_libc().timerfd_create(time.CLOCK_MONOTONIC, os.O_NONBLOCK | os.O_CLOEXEC))
+class _Timerfd:
+    """One descriptor. The calls keep the interpreter's lock, for they never block: to give it up is to wait for the thread that takes it,
+    tens of ms beside one that is busy. ``os.timerfd_*`` of Python 3.13 gives it up.
+    """
 
+    def __init__(self) -> None:
+        self._library = ctypes.PyDLL(None, use_errno=True)
+        self.descriptor = -1
 
-def _make_arm(descriptor: int) -> Callable[[int], None]:
-    """A call that lets ``descriptor`` fire once at a time in ns, at once when that has passed. It raises :class:`OSError`."""
-    if sys.version_info >= (3, 13):
-        return lambda deadline_ns: os.timerfd_settime_ns(descriptor, flags=os.TFD_TIMER_ABSTIME, initial=deadline_ns)
-    settime = _libc().timerfd_settime  # looked up once: that alone takes microseconds
+    def open(self) -> None:
+        """Raises :class:`OSError`."""
+        # TFD_NONBLOCK and TFD_CLOEXEC are O_NONBLOCK and O_CLOEXEC (linux/timerfd.h).
+        self.descriptor = self._library.timerfd_create(time.CLOCK_MONOTONIC, os.O_NONBLOCK | os.O_CLOEXEC)
+        if self.descriptor < 0:
+            raise _last_error()
 
-    def arm(deadline_ns: int) -> None:
+    def arm(self, deadline_ns: int) -> None:
+        """Be readable from ``deadline_ns`` on, and not before even if it is now; 0: never. Raises :class:`OSError`."""
         spec = _TimerSpec(it_value=_TimeSpec(*divmod(deadline_ns, _NS_PER_S)))
-        _checked(settime(descriptor, _TFD_TIMER_ABSTIME, ctypes.byref(spec), None))
-
-    return arm
-
-
-def _libc() -> ctypes.CDLL:
-    return ctypes.CDLL(None, use_errno=True)
+        if self._library.timerfd_settime(self.descriptor, _TFD_TIMER_ABSTIME, ctypes.byref(spec), None) < 0:
+            raise _last_error()
 
 
-def _checked(result: int) -> int:
-    if result < 0:
-        number = ctypes.get_errno()
-        raise OSError(number, os.strerror(number))
-    return result
+def _last_error() -> OSError:
+    number = ctypes.get_errno()
+    return OSError(number, os.strerror(number))
 
 
 class TimerfdTimer:
-    """Any number of sleepers on one ``descriptor``, armed for the earliest of them. Made by :func:`open_timerfd`."""
+    """Any number of sleepers on one ``timerfd``, armed for the earliest of them. Made by :func:`open_timerfd`."""
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, descriptor: int) -> None:
+    def __init__(self, loop: asyncio.AbstractEventLoop, timerfd: _Timerfd) -> None:
         self._loop = loop
-        self._descriptor = descriptor
-        self._arm = _make_arm(descriptor)
+        self._timerfd = timerfd
         self._numbers = itertools.count()
         self._sleepers: list[tuple[float, int, asyncio.Future[None]]] = []
 
@@ -92,32 +86,30 @@ class TimerfdTimer:
                 heapq.heapify(self._sleepers)
 
     def _arm_for_first(self) -> None:
-        if self._sleepers:
-            # Rounded up: never early. At least 1, for 0 would disarm.
-            self._arm(max(1, math.ceil(self._sleepers[0][0] * _NS_PER_S)))
+        # Rounded up: never early.
+        self._timerfd.arm(math.ceil(self._sleepers[0][0] * _NS_PER_S) if self._sleepers else 0)
 
     def on_fired(self) -> None:
         """Wake whoever is due. The loop calls this when the descriptor is readable."""
-        with suppress(BlockingIOError):  # armed anew since it fired
-            os.read(self._descriptor, 8)
         now_s = self._loop.time()
         while self._sleepers and self._sleepers[0][0] <= now_s:
             _, _, woken = heapq.heappop(self._sleepers)
             if not woken.done():
                 woken.set_result(None)
-        self._arm_for_first()
+        self._arm_for_first()  # also what makes the descriptor unreadable again: a read would give up the interpreter's lock
 
 
 @contextmanager
 def open_timerfd(loop: asyncio.AbstractEventLoop) -> Iterator[TimerfdTimer]:
     """A timer on ``loop``, whose clock must be CLOCK_MONOTONIC; nobody may sleep on it any more at the end. Raises :class:`OSError`."""
-    descriptor = _create()
+    timerfd = _Timerfd()
+    timerfd.open()
     try:
-        timer = TimerfdTimer(loop, descriptor)
-        loop.add_reader(descriptor, timer.on_fired)
+        timer = TimerfdTimer(loop, timerfd)
+        loop.add_reader(timerfd.descriptor, timer.on_fired)
         try:
             yield timer
         finally:
-            loop.remove_reader(descriptor)
+            loop.remove_reader(timerfd.descriptor)
     finally:
-        os.close(descriptor)
+        os.close(timerfd.descriptor)

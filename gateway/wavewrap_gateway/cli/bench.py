@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from wavewrap_gateway.bench.gateway import bench_gateway
+from wavewrap_gateway.bench.host import bench_host
 from wavewrap_gateway.bench.report import BenchReport, print_report
 
 __all__ = ["app"]
@@ -16,7 +17,7 @@ app = typer.Typer(help="Benches: figures with limits, beside a reference of the 
 
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object a bench.")]
 
-_BENCHES: dict[str, Callable[[], Coroutine[Any, Any, BenchReport]]] = {"gateway": bench_gateway}
+_BENCHES: dict[str, Callable[[], Coroutine[Any, Any, BenchReport]]] = {"gateway": bench_gateway, "host": bench_host}
 
 
 @app.command("gateway")
@@ -25,6 +26,12 @@ def gateway(
 ) -> None:
     """CPU and memory of gateway and simulator, two wraps at 50 Hz, beside a bare script."""
     _finish([asyncio.run(bench_gateway(window_s))], as_json)
+
+
+@app.command("host")
+def host(as_json: JsonOption = False) -> None:
+    """How late this machine wakes the pacer, beside asyncio.sleep, APScheduler and C, idle and loaded."""
+    _finish([asyncio.run(bench_host())], as_json)
 
 
 @app.command("all")
