@@ -8,6 +8,7 @@ import logging
 from collections.abc import Callable, Iterable
 
 from bumble import hci
+from bumble.att import ATT_Error, ErrorCode
 from bumble.controller import Controller
 from bumble.core import UUID, AdvertisingData, BaseBumbleError
 from bumble.device import Connection, Device
@@ -85,13 +86,8 @@ class WrapPeripheral:
             uuids.FIRMWARE_REVISION: __version__,
         }
         wrap = [self._wrap_characteristic(uuid, properties) for uuid, properties in _WRAP_CHARACTERISTICS.items()]
-        battery: Characteristic[bytes] = Characteristic(
-            UUID(uuids.BATTERY_LEVEL),
-            _READ,
-            Characteristic.READABLE,
-            CharacteristicValue[bytes](read=lambda _: bytes((round(self._wrap.battery_pct),))),
-        )
-        facts = [Characteristic(UUID(uuid), _READ, Characteristic.READABLE, text.encode()) for uuid, text in identity.items()]
+        battery = _read_only(uuids.BATTERY_LEVEL, lambda: bytes((round(self._wrap.battery_pct),)))
+        facts = [_read_only(uuid, text.encode) for uuid, text in identity.items()]
         return [
             Service(UUID(uuids.SERVICE), wrap),
             Service(UUID(uuids.BATTERY_SERVICE), [battery]),
@@ -100,11 +96,15 @@ class WrapPeripheral:
 
     def _wrap_characteristic(self, uuid: str, properties: Characteristic.Properties) -> Characteristic[bytes]:
         def write(_connection: object, value: bytes) -> None:
+            if not properties & (_WRITE | _COMMAND):
+                raise ATT_Error(ErrorCode.WRITE_NOT_PERMITTED)
             self._send(self._wrap.write(self._clock(), uuid, bytes(value)))
             self._keep_time()
 
         def read(_connection: object) -> bytes:
-            return self._wrap.read(self._clock(), uuid) if properties & _READ else b""
+            if not properties & _READ:
+                raise ATT_Error(ErrorCode.READ_NOT_PERMITTED)
+            return self._wrap.read(self._clock(), uuid)
 
         made: Characteristic[bytes] = Characteristic(
             UUID(uuid), properties, Characteristic.READABLE | Characteristic.WRITEABLE, CharacteristicValue(read=read, write=write)
@@ -211,3 +211,13 @@ class WrapPeripheral:
             if not confirmed.done():
                 confirmed.cancel()
             await asyncio.gather(confirmed, return_exceptions=True)
+
+
+def _read_only(uuid: str, value: Callable[[], bytes]) -> Characteristic[bytes]:
+    """bumble's server enforces no properties: without a refusal of our own a write would be swallowed, or never be answered."""
+
+    def refuse(_connection: object, _value: bytes) -> None:
+        raise ATT_Error(ErrorCode.WRITE_NOT_PERMITTED)
+
+    accessors: CharacteristicValue[bytes] = CharacteristicValue(read=lambda _: value(), write=refuse)
+    return Characteristic(UUID(uuid), _READ, Characteristic.READABLE, accessors)

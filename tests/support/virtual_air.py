@@ -56,11 +56,11 @@ class CuttableAir(Air):
         self, sender_controller: Controller, destination_address: hci.Address, transport: core.PhysicalTransport, data: bytes
     ) -> None:
         connection = sender_controller.le_connections.get(destination_address)
-        receiver = self.find_le_controller(destination_address)
-        if connection is None or receiver is None:
+        if connection is None:
+            super().send_acl_data(sender_controller, destination_address, transport, data)
             return
         packet = (connection, destination_address, transport, data)
-        if self._stalled & {sender_controller, receiver}:
+        if self._stalled & {sender_controller, self.find_le_controller(destination_address)}:
             self._held.append(packet)
         elif self.delay_s > 0.0:
             self._flying.append(packet)

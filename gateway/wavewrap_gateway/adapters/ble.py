@@ -65,7 +65,7 @@ class BleakConnection:
                 raise LinkError(f"{what} took more than {GATT_TIMEOUT_S:g} s: the link is closed and made anew")
             raise LinkError(f"{what}: the link was lost")
         except _FAILURES as cause:
-            raise LinkError(f"{what} failed: {cause}") from cause
+            raise LinkError(f"{what} failed: {_say(cause)}") from cause
         finally:
             lost.cancel()
             if not work.done():
@@ -131,7 +131,7 @@ class BleakRadio:
             raise RadioLostError(f"{cause}: {self._remedy}") from cause
         except (*_FAILURES, ValueError) as cause:
             # A system bus that refuses the login, or has no usable address, is a ValueError of dbus-fast.
-            raise LinkError(f"scanning failed ({cause}): {self._remedy}") from cause
+            raise LinkError(f"scanning failed ({_say(cause)}): {self._remedy}") from cause
         return sorted(found.values(), key=lambda sighting: sighting.address)
 
     async def connect(self, sighting: Sighting, timeout_s: float) -> Connection:
@@ -148,12 +148,17 @@ class BleakRadio:
         except ControllerGoneError as cause:
             raise RadioLostError(f"{cause}: {self._remedy}") from cause
         except _FAILURES as cause:
-            raise LinkError(f"connecting to {sighting.address} failed: {cause}") from cause
+            raise LinkError(f"connecting to {sighting.address} failed: {_say(cause)}") from cause
         return BleakConnection(client, lost)
 
     async def close(self) -> None:
         """Give the adapter back."""
         await self._close()
+
+
+def _say(cause: BaseException) -> str:
+    """The text of ``cause``: bleak's errors and the system's carry a code before it, some carry nothing."""
+    return str(cause.args[-1]) if cause.args else type(cause).__name__
 
 
 def _sighting(device: BLEDevice, advertisement: AdvertisementData) -> Sighting | None:

@@ -6,9 +6,9 @@
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Coroutine, Iterator
 from contextlib import contextmanager
-from typing import Any, cast
+from typing import Any, TypeVar, cast
 from uuid import UUID
 
 from bleak.args import SizedBuffer
@@ -29,6 +29,8 @@ from bumble.transport import open_transport
 from bumble.transport.common import Transport
 
 __all__ = ["BumbleClient", "BumbleRadio", "BumbleScanner", "ControllerGoneError"]
+
+T = TypeVar("T")
 
 _ATT_MTU = 247
 """Fills one data-length-extended link-layer packet (251 bytes less the 4 of L2CAP)."""
@@ -56,7 +58,7 @@ def _as_bleak_errors() -> Iterator[None]:
     try:
         yield
     except ATT_Error as cause:
-        raise BleakGATTProtocolError(cause.error_code) from cause
+        raise BleakGATTProtocolError(int(cause.error_code)) from cause
     except (core.TimeoutError, core.CommandTimeoutError) as cause:
         raise TimeoutError(str(cause) or "the controller did not answer in time") from cause
     except (core.BaseBumbleError, hci.HCI_Error) as cause:
@@ -67,6 +69,18 @@ def _as_bleak_errors() -> Iterator[None]:
         if task is not None and task.cancelling():
             raise
         raise BleakError("the link was lost during the operation") from cause
+
+
+def _to_its_end(work: Awaitable[T]) -> Awaitable[T]:
+    """``work``, which goes on when its caller is cancelled.
+
+    bumble cannot bear to have a request cancelled whose answer is on its way: the answer raises inside its transport, or is taken for the
+    next request's.
+    """
+    running = asyncio.ensure_future(work)
+    # Nobody may be left to hear how it ended.
+    running.add_done_callback(lambda done: done.cancelled() or done.exception())
+    return asyncio.shield(running)
 
 
 class BumbleRadio:
@@ -175,14 +189,22 @@ class BumbleScanner(BaseBleakScanner):
         with _as_bleak_errors():
             device = self._radio.device
             device.on(Device.EVENT_ADVERTISEMENT, self._on_advertisement)
-            await device.start_scanning(active=self._active)
+            starting = asyncio.ensure_future(device.start_scanning(active=self._active))
+            try:
+                await _to_its_end(starting)
+            except BaseException as cause:
+                device.remove_listener(Device.EVENT_ADVERTISEMENT, self._on_advertisement)
+                if isinstance(cause, asyncio.CancelledError) and not self._radio.lost.is_set():
+                    await asyncio.wait({starting})
+                    await device.stop_scanning()
+                raise
 
     async def stop(self) -> None:
         """Stop scanning. Raises :class:`BleakError`."""
         with _as_bleak_errors():
             device = self._radio.device
             device.remove_listener(Device.EVENT_ADVERTISEMENT, self._on_advertisement)
-            await device.stop_scanning()
+            await _to_its_end(device.stop_scanning())
 
     def _on_advertisement(self, advertisement: Advertisement) -> None:
         data = advertisement.data
@@ -235,6 +257,8 @@ class BumbleClient(BaseBleakClient):
         self._radio = radio
         self._peer: Peer | None = None
         self._subscriptions: dict[int, Callable[[bytes], None]] = {}
+        self._requesting = asyncio.Lock()
+        self._unanswered: asyncio.Future[Any] | None = None
 
     @property
     def name(self) -> str:
@@ -261,16 +285,21 @@ class BumbleClient(BaseBleakClient):
             self._peer = peer
             try:
                 async with asyncio.timeout(timeout_s):
-                    await peer.request_mtu(_ATT_MTU)
-                    if pair:
-                        await connection.pair()
-                    await peer.discover_services()
-                    for service in peer.services:
-                        await service.discover_characteristics()
-                    self.services = self._collect_services(peer)
+                    await _to_its_end(self._explore(peer, pair))
+                self.services = self._collect_services(peer)
             except BaseException:
+                # This ends what still explores, too.
                 await self.disconnect()
                 raise
+
+    @staticmethod
+    async def _explore(peer: Peer, pair: bool) -> None:
+        await peer.request_mtu(_ATT_MTU)
+        if pair:
+            await peer.connection.pair()
+        await peer.discover_services()
+        for service in peer.services:
+            await service.discover_characteristics()
 
     def _collect_services(self, peer: Peer) -> BleakGATTServiceCollection:
         collection = BleakGATTServiceCollection()
@@ -299,6 +328,18 @@ class BumbleClient(BaseBleakClient):
             raise BleakError("not connected")
         return self._peer
 
+    async def _request(self, request: Callable[[], Coroutine[Any, Any, T]]) -> T:
+        """Run ``request``, one at a time. Raises :class:`BleakError`.
+
+        A caller that gives up leaves it running: ATT answers carry no number, so the late one could be taken for the next request's.
+        """
+        with _as_bleak_errors():
+            async with self._requesting:
+                if self._unanswered is not None:
+                    await asyncio.wait({self._unanswered})
+                self._unanswered = asyncio.ensure_future(request())
+                return await _to_its_end(self._unanswered)
+
     async def disconnect(self) -> None:
         """Close the link; a lost one is closed already."""
         peer, self._peer = self._peer, None
@@ -320,23 +361,23 @@ class BumbleClient(BaseBleakClient):
 
     async def read_gatt_char(self, characteristic: BleakGATTCharacteristic, *, use_cached: bool = False, **kwargs: Any) -> bytearray:
         """Value of a characteristic, always read from the device. Raises :class:`BleakError`."""
-        with _as_bleak_errors():
-            return bytearray(await self._connected_peer.read_value(characteristic.handle))
+        return bytearray(await self._request(lambda: self._connected_peer.read_value(characteristic.handle)))
 
     async def read_gatt_descriptor(self, descriptor: BleakGATTDescriptor, *, use_cached: bool = False, **kwargs: Any) -> bytearray:
         """Value of a descriptor, always read from the device. Raises :class:`BleakError`."""
-        with _as_bleak_errors():
-            return bytearray(await self._connected_peer.read_value(descriptor.handle))
+        return bytearray(await self._request(lambda: self._connected_peer.read_value(descriptor.handle)))
 
     async def write_gatt_char(self, characteristic: BleakGATTCharacteristic, data: SizedBuffer, response: bool) -> None:
         """Write a characteristic. Raises :class:`BleakError`."""
+        if response:
+            await self._request(lambda: self._connected_peer.write_value(characteristic.handle, bytes(data), with_response=True))
+            return
         with _as_bleak_errors():
-            await self._connected_peer.write_value(characteristic.handle, bytes(data), with_response=response)
+            await self._connected_peer.write_value(characteristic.handle, bytes(data), with_response=False)
 
     async def write_gatt_descriptor(self, descriptor: BleakGATTDescriptor, data: SizedBuffer) -> None:
         """Write a descriptor. Raises :class:`BleakError`."""
-        with _as_bleak_errors():
-            await self._connected_peer.write_value(descriptor.handle, bytes(data), with_response=True)
+        await self._request(lambda: self._connected_peer.write_value(descriptor.handle, bytes(data), with_response=True))
 
     async def start_notify(self, characteristic: BleakGATTCharacteristic, callback: NotifyCallback, **kwargs: Any) -> None:
         """Subscribe. Raises :class:`BleakError`."""
@@ -344,12 +385,12 @@ class BumbleClient(BaseBleakClient):
         def receive(value: bytes) -> None:
             callback(bytearray(value))
 
-        with _as_bleak_errors():
-            await self._connected_peer.subscribe(cast("CharacteristicProxy[bytes]", characteristic.obj), receive)
+        proxy = cast("CharacteristicProxy[bytes]", characteristic.obj)
+        await self._request(lambda: self._connected_peer.subscribe(proxy, receive))
         self._subscriptions[characteristic.handle] = receive
 
     async def stop_notify(self, characteristic: BleakGATTCharacteristic) -> None:
         """Unsubscribe. Raises :class:`BleakError`."""
         receive = self._subscriptions.pop(characteristic.handle, None)
-        with _as_bleak_errors():
-            await self._connected_peer.unsubscribe(cast("CharacteristicProxy[bytes]", characteristic.obj), receive)
+        proxy = cast("CharacteristicProxy[bytes]", characteristic.obj)
+        await self._request(lambda: self._connected_peer.unsubscribe(proxy, receive))

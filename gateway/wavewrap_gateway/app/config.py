@@ -6,13 +6,14 @@ refused with the place it came from.
 
 import tomllib
 from dataclasses import dataclass
+from os import environ
 from pathlib import Path
 from socket import gethostname
 from typing import Any
 
 from platformdirs import user_config_path
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
-from pydantic_settings import BaseSettings, EnvSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
+from pydantic_settings import BaseSettings, EnvSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict, SettingsError
 
 from wavewrap_gateway.adapters.mqtt_settings import MqttSettings
 from wavewrap_gateway.core.key_lines import locate_keys
@@ -24,6 +25,8 @@ from wavewrap_protocol.payloads import WrapId
 __all__ = ["ConfigValue", "GatewayConfig", "MqttConfig", "config_path", "load_config", "show_config"]
 
 ENV_PREFIX = "WAVEWRAP_"
+
+_TABLES = ("mqtt", "names")
 
 
 class MqttConfig(BaseModel):
@@ -95,10 +98,11 @@ def load_config(path: Path | None = None, radio: str | None = None, broker: str 
     """
     text, origin = _read(path)
     table = _parse(text, origin)
+    in_environment = _environment()
     try:
         config = GatewayConfig(**table)
     except ValidationError as cause:
-        raise UsageError(_fault(cause, text, origin)) from None
+        raise UsageError(_fault(cause, text, origin, in_environment)) from None
     mqtt = config.mqtt if broker is None else config.mqtt.model_copy(update={"url": SecretStr(broker)})
     return config.model_copy(update={"radio": radio or config.radio, "mqtt": mqtt})
 
@@ -108,12 +112,12 @@ def show_config(path: Path | None = None) -> list[ConfigValue]:
     config = load_config(path)
     text, origin = _read(path)
     in_file = dict(_flat(_parse(text, origin)))
-    in_environment = dict(_flat(EnvSettingsSource(GatewayConfig)()))
+    in_environment = _environment()
     values: list[ConfigValue] = []
     for key, value in _flat(config.model_dump()):
         source = "default"
         if key in in_environment:
-            source = f"environment {ENV_PREFIX}{key.upper().replace('.', '__')}"
+            source = f"environment {_variable(key)}"
         elif key in in_file:
             source = f"{origin}:{locate_keys(text).get(tuple(key.split('.')), 1)}"
         values.append(ConfigValue(key, str(value), source))
@@ -140,13 +144,33 @@ def _parse(text: str, origin: str) -> dict[str, Any]:
         raise UsageError(f"{origin}: {cause}: write it as TOML") from cause
 
 
-def _fault(cause: ValidationError, text: str, origin: str) -> str:
+def _variable(key: str) -> str:
+    return f"{ENV_PREFIX}{key.upper().replace('.', '__')}"
+
+
+def _environment() -> dict[str, Any]:
+    """What the environment sets, by dotted key. Raises :class:`UsageError` for a variable with our prefix that sets nothing."""
+    for name, value in environ.items():
+        prefix, key, *inner = (name[: len(ENV_PREFIX)].upper(), *name[len(ENV_PREFIX) :].lower().split("__"))
+        if prefix != ENV_PREFIX:
+            continue
+        if key not in GatewayConfig.model_fields:
+            raise UsageError(f"environment {name}: {key}: unknown key; there are {', '.join(sorted(GatewayConfig.model_fields))}")
+        if key in _TABLES and not inner and not value.lstrip().startswith("{"):
+            raise UsageError(f"environment {name}: {key}: is a table; set its keys one by one as {name}__KEY")
+    try:
+        return dict(_flat(EnvSettingsSource(GatewayConfig)()))
+    except SettingsError as cause:
+        raise UsageError(f"environment: {cause}: write a table as one JSON object") from cause
+
+
+def _fault(cause: ValidationError, text: str, origin: str, in_environment: dict[str, Any]) -> str:
     """The first fault in one line, with its place."""
     detail = cause.errors(include_url=False, include_input=False)[0]
     path = tuple(part for part in detail["loc"] if part != "[key]")
     key = ".".join(str(part) for part in path)
     lines = locate_keys(text)
-    place = f"{origin}:{lines[path]}" if path in lines else f"environment {ENV_PREFIX}{key.upper().replace('.', '__')}"
+    place = f"environment {_variable(key)}" if key in in_environment or path not in lines else f"{origin}:{lines[path]}"
     if detail["type"] == "extra_forbidden":
         known = sorted(GatewayConfig.model_fields if len(path) == 1 else MqttConfig.model_fields)
         return f"{place}: {key}: unknown key; there are {', '.join(known)}"

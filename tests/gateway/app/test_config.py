@@ -1,0 +1,209 @@
+"""Configuration: which source wins, what is said about it, and that no secret shows and no mistake passes."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from wavewrap_gateway.app.config import GatewayConfig, config_path, load_config, show_config
+from wavewrap_gateway.cli.config import app
+from wavewrap_protocol.errors import UsageError
+
+SECRETS = ("hush", "geheim")
+
+FULL = """\
+# a comment with radio = "usb:9"
+gateway = "attic"
+radio = "bumble:usb:0"
+ceiling_mmhg = 60.5
+
+[names]
+"SIM001-01" = "left-calf"
+
+[mqtt]
+url = "mqtts://anna:hush@broker.lan:8884"
+password = "geheim"
+patience_s = 3
+"""
+
+Write = Callable[[str], Path]
+
+
+@pytest.fixture(autouse=True)
+def no_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Neither the developer's variables nor their file count."""
+    from os import environ
+
+    for name in [name for name in environ if name.upper().startswith("WAVEWRAP_")]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "home"))
+
+
+@pytest.fixture
+def write(tmp_path: Path) -> Write:
+    def to_file(text: str) -> Path:
+        path = tmp_path / "gateway.toml"
+        path.write_text(text, encoding="utf-8")
+        return path
+
+    return to_file
+
+
+def origins(path: Path | None) -> dict[str, str]:
+    return {value.key: value.origin for value in show_config(path)}
+
+
+def test_without_anything_the_defaults_hold() -> None:
+    config = load_config()
+    assert (config.radio, config.ceiling_mmhg, config.names) == ("platform", 80.0, {})
+    assert config.mqtt.settings() is None
+    assert set(origins(None).values()) == {"default"}
+    assert "gateway" in origins(None)
+
+
+def test_the_file_beats_the_default(write: Write) -> None:
+    config = load_config(write(FULL))
+    assert (config.gateway, config.radio, config.ceiling_mmhg) == ("attic", "bumble:usb:0", 60.5)
+    assert config.names == {"SIM001-01": "left-calf"}
+    settings = config.mqtt.settings()
+    assert settings is not None
+    assert (settings.host, settings.port, settings.tls, settings.username) == ("broker.lan", 8884, True, "anna")
+    assert settings.password is not None
+    assert settings.password.get_secret_value() == "geheim"
+
+
+def test_the_usual_file_is_found_when_none_is_named() -> None:
+    path = config_path()
+    path.parent.mkdir(parents=True)
+    path.write_text('radio = "bumble:usb:3"\n', encoding="utf-8")
+    assert load_config().radio == "bumble:usb:3"
+    assert origins(None)["radio"] == f"{path}:1"
+
+
+def test_the_environment_beats_the_file(write: Write, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WAVEWRAP_RADIO", "bumble:usb:1")
+    monkeypatch.setenv("WAVEWRAP_MQTT__PATIENCE_S", "7")
+    config = load_config(write(FULL))
+    assert config.radio == "bumble:usb:1"
+    assert config.mqtt.patience_s == 7.0
+    assert config.gateway == "attic"
+    assert config.mqtt.url is not None
+
+
+def test_the_command_line_beats_the_environment(write: Write, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WAVEWRAP_RADIO", "bumble:usb:1")
+    monkeypatch.setenv("WAVEWRAP_MQTT__URL", "mqtt://environment")
+    config = load_config(write(FULL), radio="platform", broker="mqtt://line:1999")
+    assert config.radio == "platform"
+    assert config.mqtt.url is not None
+    assert config.mqtt.url.get_secret_value() == "mqtt://line:1999"
+    assert config.mqtt.patience_s == 3.0
+
+
+def test_each_value_tells_its_origin(write: Write, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WAVEWRAP_CEILING_MMHG", "55")
+    monkeypatch.setenv("WAVEWRAP_MQTT__BASE_TOPIC", "house/one")
+    path = write(FULL)
+    told = origins(path)
+    assert told["gateway"] == f"{path}:2"
+    assert told["radio"] == f"{path}:3"
+    assert told["ceiling_mmhg"] == "environment WAVEWRAP_CEILING_MMHG"
+    assert told["names.SIM001-01"] == f"{path}:7"
+    assert told["mqtt.url"] == f"{path}:10"
+    assert told["mqtt.base_topic"] == "environment WAVEWRAP_MQTT__BASE_TOPIC"
+    assert told["mqtt.ca_file"] == "default"
+
+
+def test_no_secret_shows_anywhere(write: Write, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = write(FULL)
+    config = load_config(path)
+    shown = [f"{value.key} {value.value} {value.origin}" for value in show_config(path)]
+    printed = [CliRunner().invoke(app, ["show", "--config", str(path), *more]).output for more in ([], ["--json"])]
+    assert json.loads(printed[1])["values"]["mqtt.password"]["value"] == "**********"
+    monkeypatch.setenv("WAVEWRAP_MQTT__PASSWORD", "hush")
+    from_environment = [f"{value.key} {value.value}" for value in show_config(path)]
+    settings = config.mqtt.settings()
+    for text in (repr(config), str(config), repr(settings), *shown, *printed, *from_environment):
+        assert not any(secret in text for secret in SECRETS)
+
+
+@pytest.mark.parametrize(
+    ("text", "place", "says"),
+    [
+        ('radio = "platform"\nradoi = "usb:0"\n', ":2: radoi: ", "unknown key; there are ceiling_mmhg, gateway, mqtt, names, radio"),
+        ('[mqtt]\n\nurll = "mqtt://geheim"\n', ":3: mqtt.urll: ", "unknown key; there are base_topic, ca_file, cert_file"),
+        ("[mqqt]\n", ":1: mqqt: ", "unknown key"),
+        ("ceiling_mmhg = 400\n", ":1: ceiling_mmhg: ", "less than or equal to 110"),
+        ("ceiling_mmhg = 0\n", ":1: ceiling_mmhg: ", "greater than 0"),
+        ('ceiling_mmhg = "much"\n', ":1: ceiling_mmhg: ", "valid number"),
+        ('gateway = "Attic!"\n', ":1: gateway: ", "match pattern"),
+        ('gateway = "bridge"\n', ":1: gateway: ", "may not be called bridge"),
+        ('[names]\nA = "ok"\nB = "not ok"\n', ":3: names.B: ", "match pattern"),
+        ("[mqtt]\npatience_s = -1\n", ":2: mqtt.patience_s: ", "greater than or equal to 0"),
+        ("radio = 7\n", ":1: radio: ", "valid string"),
+        ("mqtt = 7\n", ":1: mqtt: ", "valid"),
+    ],
+)
+def test_a_mistake_in_the_file_names_its_line(write: Write, text: str, place: str, says: str) -> None:
+    path = write(text)
+    with pytest.raises(UsageError) as raised:
+        load_config(path)
+    message = str(raised.value)
+    assert message.startswith(f"{path}{place}")
+    assert says in message
+    assert "\n" not in message
+    assert "geheim" not in message
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "says"),
+    [
+        ("WAVEWRAP_CEILING_MMHG", "400", "ceiling_mmhg: Input should be less than or equal to 110"),
+        ("WAVEWRAP_MQTT__PATIENCE_S", "soon", "mqtt.patience_s: Input should be a valid number"),
+        ("WAVEWRAP_GATEWAY", "Attic!", "gateway: String should match pattern"),
+        ("WAVEWRAP_MQTT__URLL", "mqtt://geheim", "mqtt.urll: unknown key"),
+        ("WAVEWRAP_RADOI", "usb:0", "radoi: unknown key"),
+        ("WAVEWRAP_NAMES", "no table", "names: is a table; set its keys one by one as WAVEWRAP_NAMES__KEY"),
+        ("WAVEWRAP_MQTT", "geheim", "mqtt: is a table"),
+    ],
+)
+def test_a_mistake_in_the_environment_names_the_variable(monkeypatch: pytest.MonkeyPatch, variable: str, value: str, says: str) -> None:
+    monkeypatch.setenv(variable, value)
+    with pytest.raises(UsageError) as raised:
+        load_config()
+    message = str(raised.value)
+    assert message.startswith(f"environment {variable}: {says}")
+    assert "\n" not in message
+    assert "geheim" not in message
+
+
+def test_a_table_in_the_environment_is_json(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WAVEWRAP_NAMES", '{"SIM001-01": "left-calf"}')
+    assert load_config().names == {"SIM001-01": "left-calf"}
+    monkeypatch.setenv("WAVEWRAP_NAMES", '{"geheim')
+    with pytest.raises(UsageError, match=r'^environment: error parsing value for field "names" .*: write a table as one JSON object$'):
+        load_config()
+
+
+def test_a_mistake_in_the_environment_is_not_blamed_on_the_file(write: Write, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WAVEWRAP_CEILING_MMHG", "400")
+    with pytest.raises(UsageError, match=r"^environment WAVEWRAP_CEILING_MMHG: "):
+        load_config(write(FULL))
+
+
+def test_a_file_that_is_no_configuration_says_why(write: Write, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=r"gateway\.toml: .*line 2.*: write it as TOML"):
+        load_config(write('radio = "platform"\nradio "platform"\n'))
+    with pytest.raises(UsageError, match=r"absent\.toml: cannot be read \(No such file or directory\): give another with --config"):
+        load_config(tmp_path / "absent.toml")
+    latin = tmp_path / "latin.toml"
+    latin.write_bytes(b'gateway = "caf\xe9"\n')
+    with pytest.raises(UsageError, match=r"latin\.toml: byte 14 is not UTF-8"):
+        load_config(latin)
+
+
+def test_a_host_called_bridge_can_run_a_gateway(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("wavewrap_gateway.app.config.gethostname", lambda: "Bridge")
+    assert GatewayConfig().gateway == "bridge-1"

@@ -1,0 +1,188 @@
+"""Simulated wraps and the gateway's production radio on one air in one process, for the virtual-time loop.
+
+Between them stand the real bleak API, the bumble hosts and the bumble controllers; only the socket is replaced by a pipe.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from random import Random
+
+from bumble.transport.common import Transport
+from tests.support.virtual_air import CuttableAir, PipeSource, open_pipe
+
+from wavewrap_gateway.adapters.ble import BleakRadio, over_bumble
+from wavewrap_gateway.adapters.bumble_radio import BumbleRadio
+from wavewrap_gateway.runtime.roster import find_wraps, linked
+from wavewrap_gateway.runtime.wrap import Wrap
+from wavewrap_protocol.payloads import Side
+from wavewrap_sim.air import AirController
+from wavewrap_sim.gatt import WrapPeripheral
+from wavewrap_sim.log import FaultEntry, LogEntry, PressureEntry, StateEntry, StepEntry
+from wavewrap_sim.plant_parameters import PlantParameters
+from wavewrap_sim.wrap import SimulatedWrap, WrapSettings
+
+__all__ = ["GatewayRadio", "MakeWrap", "Station", "VirtualWraps", "on_the_air", "open_gateway_radio", "run_wraps"]
+
+MakeWrap = Callable[[WrapSettings, float, Callable[[LogEntry], None]], SimulatedWrap]
+
+CRYSTAL_PPM = (37.0, -42.0)
+"""In turn: two wraps that drift apart."""
+
+
+@dataclass(frozen=True, slots=True)
+class Station:
+    """One wrap on the air and what it truly did."""
+
+    air: CuttableAir
+    wrap: SimulatedWrap
+    controller: AirController
+    peripheral: WrapPeripheral
+    address: str
+    log: list[LogEntry]
+
+    def cut(self) -> None:
+        """Out of reach of everybody."""
+        self.air.cut(self.controller)
+
+    def restore(self) -> None:
+        """In reach again."""
+        self.air.restore(self.controller)
+
+    async def cut_for(self, seconds: float) -> None:
+        """Out of reach for so long."""
+        self.cut()
+        await asyncio.sleep(seconds)
+        self.restore()
+
+    def reboot(self) -> None:
+        """Power off and on: its links die with it."""
+        self.cut()
+        self.wrap.reboot(asyncio.get_running_loop().time())
+        self.restore()
+
+    def steps(self) -> list[StepEntry]:
+        """Steps dealt with, in order."""
+        return [entry for entry in self.log if isinstance(entry, StepEntry)]
+
+    def states(self) -> list[StateEntry]:
+        """State changes, in order."""
+        return [entry for entry in self.log if isinstance(entry, StateEntry)]
+
+    def faults(self) -> list[FaultEntry]:
+        """Faults found, in order."""
+        return [entry for entry in self.log if isinstance(entry, FaultEntry)]
+
+    def pressures(self) -> list[PressureEntry]:
+        """True pressures every 100 ms."""
+        return [entry for entry in self.log if isinstance(entry, PressureEntry)]
+
+    @property
+    def is_vented(self) -> bool:
+        """Truly, not by anybody's word."""
+        return max(self.wrap.pressure_mmhg) < 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class GatewayRadio:
+    """A gateway's radio: the production adapters on a controller of the air."""
+
+    host: BumbleRadio
+    radio: BleakRadio
+    source: PipeSource
+    controller: AirController
+
+
+@dataclass(frozen=True, slots=True)
+class VirtualWraps:
+    """Wraps whose links are up."""
+
+    air: CuttableAir
+    stations: Sequence[Station]
+    gateway: GatewayRadio
+    wraps: Sequence[Wrap]
+
+    def station_of(self, wrap: Wrap) -> Station:
+        """The device behind ``wrap``."""
+        assert wrap.link.identity is not None
+        serial = wrap.link.identity.serial
+        return next(station for station in self.stations if station.wrap.settings.serial == serial)
+
+
+@asynccontextmanager
+async def on_the_air(
+    count: int,
+    *,
+    chambers: int = 4,
+    make_wrap: MakeWrap = SimulatedWrap,
+    plant: PlantParameters | None = None,
+) -> AsyncIterator[tuple[CuttableAir, list[Station]]]:
+    """``count`` wraps, left and right in turn, advertising on an air of their own."""
+    clock = asyncio.get_running_loop().time
+    air = CuttableAir()
+    stations: list[Station] = []
+    for index in range(count):
+        log: list[LogEntry] = []
+        settings = WrapSettings(
+            serial=f"VIRTUAL-{index + 1}",
+            side=(Side.LEFT, Side.RIGHT)[index % 2],
+            chambers=chambers,
+            seed=index,
+            clock_ppm=CRYSTAL_PPM[index % 2],
+            start_tick=index * 1_234_567,
+            plant=plant or PlantParameters(),
+            model=f"WR-{chambers}",
+        )
+        wrap = make_wrap(settings, clock(), log.append)
+        address = f"F0:57:52:00:00:{index + 1:02X}"
+        controller = AirController(f"wrap {index + 1}", link=air, public_address=f"00:00:5E:00:52:{index + 1:02X}")
+        stations.append(Station(air, wrap, controller, WrapPeripheral(wrap, controller, address, clock), address, log))
+    async with AsyncExitStack() as stack:
+        for station in stations:
+            await station.peripheral.start()
+            stack.push_async_callback(station.peripheral.stop)
+        yield air, stations
+
+
+@asynccontextmanager
+async def open_gateway_radio(air: CuttableAir) -> AsyncIterator[GatewayRadio]:
+    """The gateway's radio on ``air``."""
+    controller = AirController("gateway", link=air, public_address="00:00:5E:00:53:01")
+    pipe = open_pipe(controller)
+    assert isinstance(pipe.source, PipeSource)
+
+    async def hand_over(_spec: str) -> Transport:
+        return pipe
+
+    host = BumbleRadio("pipe", hand_over)
+    await host.open()
+    radio = over_bumble(host)
+    try:
+        yield GatewayRadio(host, radio, pipe.source, controller)
+    finally:
+        await radio.close()
+        air.leave(controller)
+        # The wraps see the loss and advertise again; a host switched off in the middle of that complains.
+        await asyncio.sleep(0.1)
+
+
+@asynccontextmanager
+async def run_wraps(
+    count: int,
+    *,
+    chambers: int = 4,
+    make_wrap: MakeWrap = SimulatedWrap,
+    plant: PlantParameters | None = None,
+    seed: int = 1,
+) -> AsyncIterator[VirtualWraps]:
+    """``count`` wraps found and linked as the gateway does it."""
+    rng = Random(seed)
+    clock = asyncio.get_running_loop().time
+    async with (
+        on_the_air(count, chambers=chambers, make_wrap=make_wrap, plant=plant) as (air, stations),
+        open_gateway_radio(air) as gateway,
+    ):
+        wraps = [Wrap(gateway.radio, sighting, clock, Random(rng.random())) for sighting in await find_wraps(gateway.radio, count)]
+        async with linked(wraps):
+            yield VirtualWraps(air, stations, gateway, wraps)
