@@ -28,7 +28,7 @@ from wavewrap_gateway.bench.busy_core import busy_cores
 from wavewrap_gateway.bench.report import BenchReport, Check, describe_machine
 from wavewrap_protocol.errors import LocalError
 
-__all__ = ["HostRow", "LatenessUs", "MeasurementError", "bench_host", "measure_beside_thread", "measure_host", "plot_host"]
+__all__ = ["HostRow", "LatenessUs", "MeasurementError", "bench_host", "find_methods", "measure_beside_thread", "measure_host", "plot_host"]
 
 WAKE_UPS = 3_000
 """Deadlines of each row: 4.5 s, and the p99.9 is the third worst."""
@@ -115,7 +115,7 @@ async def measure_host(tell: Tell = _tell_stderr, *, wake_ups: int = WAKE_UPS, s
     offsets_s = _draw_deadlines(wake_ups, GAP_S, seed)
     rows: list[HostRow] = []
     with tempfile.TemporaryDirectory(prefix="wavewrap-") as folder:
-        methods = await _find_methods(Path(folder), tell)
+        methods = await find_methods(Path(folder), tell)
         for load in LOADS:
             async with _loaded(load):
                 for method, measure in methods.items():
@@ -151,8 +151,8 @@ def _draw_deadlines(count: int, gap_s: tuple[float, float], seed: int) -> list[f
     return list(itertools.accumulate(rng.uniform(*gap_s) for _ in range(count)))
 
 
-async def _find_methods(folder: Path, tell: Tell) -> dict[Method, Measure]:
-    """Those that this machine has. The C program is compiled into ``folder``."""
+async def find_methods(folder: Path, tell: Tell) -> dict[Method, Measure]:
+    """Those that this machine has; ``tell`` gets a line for each other. The C program is compiled into ``folder``."""
     methods: dict[Method, Measure] = {"pacer": partial(_run_python, "pacer"), "asyncio_sleep": partial(_run_python, "asyncio_sleep")}
     if importlib.util.find_spec("apscheduler") is None:
         tell("apscheduler is left out: it is not installed; pip install 'wavewrap[bench]'")
