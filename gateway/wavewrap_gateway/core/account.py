@@ -49,6 +49,11 @@ class SessionAccount:
         self._steps.extend(steps)
 
     @property
+    def last_tick(self) -> int:
+        """Tick of the newest sample, never wrapped; 0 without one."""
+        return max(self._ticks, default=0)
+
+    @property
     def carried_out(self) -> Sequence[ScheduledStep]:
         """Steps that moved a set-point, in the order of their execution."""
         return sorted(

@@ -57,6 +57,15 @@ class SampleLedger:
         self._missing -= found
         self._replayed += len(found)
 
+    def gaps(self) -> list[Gap]:
+        """What is still missing of the newest epoch, in runs."""
+        if self._epoch is None:
+            return []
+        missing = sorted(self._missing)
+        firsts = [seq for seq in missing if seq - 1 not in self._missing]
+        lasts = [seq for seq in missing if seq + 1 not in self._missing]
+        return [Gap(self._epoch, first, last) for first, last in zip(firsts, lasts, strict=True)]
+
     def counts(self) -> SampleCounts:
         """Samples expected since the first frame, received live, replayed, and still missing."""
         return SampleCounts(

@@ -5,7 +5,7 @@ Not responsible for one wrap's lease and queue (:mod:`wavewrap_gateway.runtime.w
 
 import asyncio
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -114,10 +114,12 @@ class SessionRunner:
             self._ended_s = self._clock()
             self._enter(SessionEvent.FINISH)
             _log.info("session ends: %s, %s", ended, reason)
-            vented = await self._vent_whatever_comes(graceful=ended is EndedHow.COMPLETED)
+            vented, cancelled = await self._vent_whatever_comes(graceful=ended is EndedHow.COMPLETED)
             self._enter(SessionEvent.VENTED if vented else SessionEvent.DEADLINE)
             for run in self.runs:
                 run.close()
+        if cancelled:
+            raise asyncio.CancelledError("cancelled while venting: vented first")
         start_s = begun_s if self._start_s is None else self._start_s
         return Outcome(ended, reason, vented, round(max(0.0, self._ended_s - start_s), 3))
 
@@ -133,8 +135,8 @@ class SessionRunner:
         finally:
             await _cancel(play, stop)
 
-    async def _vent_whatever_comes(self, *, graceful: bool) -> bool:
-        """Vent every wrap; a cancellation waits until that is done."""
+    async def _vent_whatever_comes(self, *, graceful: bool) -> tuple[bool, bool]:
+        """Vent every wrap; a cancellation waits until that is done. Says whether all have proved it, and whether one was waiting."""
         deadline_s = self._clock() + VENT_S
         work = asyncio.gather(*(run.vent(graceful=graceful, deadline_s=deadline_s) for run in self.runs))
         cancelled = False
@@ -143,12 +145,10 @@ class SessionRunner:
                 await asyncio.shield(work)
             except asyncio.CancelledError:
                 cancelled = True
-        if cancelled:
-            _log.warning("cancelled while venting: vented first")
-        return all(work.result())
+        return all(work.result()), cancelled
 
     async def _play(self) -> None:
-        await asyncio.gather(*(run.arm() for run in self.runs))
+        await _together(*(run.arm() for run in self.runs))
         self._start_s = self._clock() + LEAD_S
         for run in self.runs:
             run.scheduler.start(self._start_s)
@@ -164,7 +164,7 @@ class SessionRunner:
             await _cancel(rounds, slips)
 
     async def _keep_all(self) -> None:
-        await asyncio.gather(*(self._keep(run) for run in self.runs))
+        await _together(*(self._keep(run) for run in self.runs))
 
     async def _keep(self, run: WrapRun) -> None:
         """Rounds of one wrap until the session time is over and every step is answered for."""
@@ -240,3 +240,12 @@ async def _cancel(*tasks: asyncio.Future[Any]) -> None:
     for task in tasks:
         task.cancel()
     await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def _together(*works: Coroutine[Any, Any, None]) -> None:
+    """Run ``works``; the first that raises ends them all. With gather alone the others would go on renewing leases."""
+    tasks = [asyncio.ensure_future(work) for work in works]
+    try:
+        await asyncio.gather(*tasks)
+    finally:
+        await _cancel(*tasks)

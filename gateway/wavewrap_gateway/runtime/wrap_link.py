@@ -20,6 +20,7 @@ from wavewrap_gateway.runtime.exchange import Exchange
 from wavewrap_gateway.runtime.ports import Connection, Radio, RadioLostError, Sighting
 from wavewrap_protocol import uuids
 from wavewrap_protocol.commands import Command, Plan, Replay, Reports, Stop, Stream, TimePing
+from wavewrap_protocol.enums import Result
 from wavewrap_protocol.errors import LinkError, RemoteError
 from wavewrap_protocol.payloads import Side
 from wavewrap_protocol.reports import Answer, Capabilities, Report, Telemetry, TimePong, decode_report
@@ -200,7 +201,9 @@ class WrapLink:
 
     async def _prepare(self, connection: Connection) -> None:
         capabilities = Capabilities.decode(await connection.read(uuids.CAPABILITIES))
-        if self.capabilities is None or self.capabilities.boot_id != capabilities.boot_id:
+        self._chores = asyncio.Queue()
+        known = self.capabilities is not None and self.capabilities.boot_id == capabilities.boot_id
+        if not known:
             rebooted = self.capabilities is not None
             self.clock_sync.reset(capabilities.boot_id)
             self._next_report = None
@@ -212,18 +215,28 @@ class WrapLink:
             for uuid in (uuids.SERIAL_NUMBER, uuids.MODEL_NUMBER, uuids.FIRMWARE_REVISION)
         ]
         self.identity = WrapIdentity(facts[0], facts[1], facts[2], self._side)
-        self.battery_pct = (await connection.read(uuids.BATTERY_LEVEL))[0]
+        battery = await connection.read(uuids.BATTERY_LEVEL)
+        self.battery_pct = battery[0] if battery else None
         await connection.subscribe(uuids.CONTROL, self._on_answer)
         await connection.subscribe(uuids.REPORT, self._on_report)
         await connection.subscribe(uuids.TIME, self._on_pong)
         await connection.subscribe(uuids.TELEMETRY, self._on_frame)
         self._frame_s = self._clock()
-        await self.command(Stream(enabled=1, batch=0))
-        if self._next_report is not None:
-            self._chores.put_nowait(Reports(self._next_report))
+        answer = await self.command(Stream(enabled=1, batch=0))
+        if answer.result is not Result.OK:
+            raise LinkError(f"{self._address} refused to stream: {answer.result.name} ({answer.detail}): the adapter needs a larger ATT MTU")
+        if known:
+            self._catch_up()
         for _ in range(WARM_UP_PINGS):
             await self._ping(connection)
             await asyncio.sleep(self._rng.uniform(*WARM_UP_GAP_S))
+
+    def _catch_up(self) -> None:
+        """Ask for all that was missed of this boot: whatever an earlier link was asked for and did not bring is asked for again."""
+        if self._next_report is not None:
+            self._chores.put_nowait(Reports(self._next_report))
+        for gap in self.samples.gaps():
+            self._chores.put_nowait(Replay(gap.epoch, gap.first, gap.last))
 
     async def _stay(self, connection: Connection) -> None:
         """Until the link is lost or falls silent."""
@@ -271,10 +284,10 @@ class WrapLink:
         """Requests that only repair the books: replays and missed reports."""
         while True:
             chore = await self._chores.get()
-            await self.command(chore)
+            answer = await self.command(chore)
             if isinstance(chore, Reports):
                 # What the wrap still has comes next, in order; what it has forgotten must not be waited for.
-                self._accept_ahead = True
+                self._accept_ahead = answer.detail > 0
 
     def _on_pong(self, data: bytes) -> None:
         returned_s = self._clock()

@@ -49,6 +49,7 @@ class WrapRun:
         self._flush: tuple[int, Flush, int] | None = None
         self._in_session = False
         self._rebooted = False
+        self._boot_tick = 0
         self._armed = False
         self._samples_before = SampleCounts(expected=0, received=0, replayed=0, missing=0)
         self._forget = wrap.listen(self._on_event)
@@ -58,11 +59,13 @@ class WrapRun:
         self._in_session |= self._armed and self.wrap.picture.device_state in PRESSURISING
         match event:
             case FrameArrived(frame, _) if self._armed:
-                self.account.add_frame(frame, sync.unwrap(frame.tick))
+                self.account.add_frame(frame, self._boot_tick + sync.unwrap(frame.tick))
             case ReportArrived(StepsReport() as report) if self._scheduler is not None:
                 ticks = [sync.unwrap(record.actual_tick) for record in report.records]
                 self.account.add_steps(self._scheduler.record(report.records, ticks))
             case Booted():
+                # Its ticks start over; in the account they go on.
+                self._boot_tick = self.account.last_tick
                 self._rebooted = True
             case _:
                 pass
