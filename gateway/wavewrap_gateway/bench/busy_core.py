@@ -23,9 +23,7 @@ def spin() -> None:
 @asynccontextmanager
 async def busy_cores() -> AsyncIterator[None]:
     """Every core of this machine busy with a process of its own."""
-    processes = [
-        await asyncio.create_subprocess_exec(sys.executable, "-m", __name__, stdin=PIPE) for _ in range(len(os.sched_getaffinity(0)))
-    ]
+    processes = [await asyncio.create_subprocess_exec(sys.executable, "-m", __name__, stdin=PIPE) for _ in range(os.cpu_count() or 1)]
     try:
         yield
     finally:
