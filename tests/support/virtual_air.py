@@ -4,7 +4,7 @@ Not responsible for who is on it (:mod:`tests.support.virtual_wraps`).
 """
 
 import asyncio
-from collections import deque
+from collections import defaultdict, deque
 
 from bumble import core, hci, ll
 from bumble.controller import Connection, Controller
@@ -25,9 +25,8 @@ class CuttableAir(Air):
         self._cut: set[Controller] = set()
         self._stalled: set[Controller] = set()
         self._held: deque[_Held] = deque()
-        self.delay_s = 0.0
-        """Every packet takes this long, each way."""
-        self._flying: deque[_Held] = deque()
+        self._delays_s: dict[Controller, float] = {}
+        self._flying: defaultdict[tuple[Controller, hci.Address], deque[_Held]] = defaultdict(deque)
 
     def cut(self, controller: Controller) -> None:
         """Out of reach: both ends of its links see the supervision timeout, and nobody hears it advertise."""
@@ -42,6 +41,10 @@ class CuttableAir(Air):
     def stall(self, controller: Controller) -> None:
         """Its links stay up, and what they carry waits: the link layer delays, it does not drop."""
         self._stalled.add(controller)
+
+    def delay(self, controller: Controller, delay_s: float) -> None:
+        """From now on what it sends or gets takes ``delay_s`` longer, each way."""
+        self._delays_s[controller] = delay_s
 
     def restore(self, controller: Controller) -> None:
         """In reach again; what waited arrives, in order, where its link still exists."""
@@ -60,18 +63,21 @@ class CuttableAir(Air):
             super().send_acl_data(sender_controller, destination_address, transport, data)
             return
         packet = (connection, destination_address, transport, data)
-        if self._stalled & {sender_controller, self.find_le_controller(destination_address)}:
+        ends = {sender_controller, self.find_le_controller(destination_address)}
+        delay_s = sum(self._delays_s[end] for end in ends if end in self._delays_s)
+        if self._stalled & ends:
             self._held.append(packet)
-        elif self.delay_s > 0.0:
-            self._flying.append(packet)
-            asyncio.get_running_loop().call_later(self.delay_s, self._land)
+        elif delay_s > 0.0 or self._flying[sender_controller, destination_address]:
+            self._flying[sender_controller, destination_address].append(packet)
+            asyncio.get_running_loop().call_later(delay_s, self._land, sender_controller, destination_address)
         else:
             super().send_acl_data(sender_controller, destination_address, transport, data)
 
-    def _land(self) -> None:
-        # Timers of the same instant fire in any order; the queue keeps theirs.
-        connection, destination_address, transport, data = self._flying.popleft()
-        super().send_acl_data(connection.controller, destination_address, transport, data)
+    def _land(self, sender: Controller, destination_address: hci.Address) -> None:
+        # Timers of the same instant fire in any order, and a delay may shrink; the queue keeps the order of sending.
+        connection, _, transport, data = self._flying[sender, destination_address].popleft()
+        if sender.le_connections.get(destination_address) is connection:
+            super().send_acl_data(sender, destination_address, transport, data)
 
     def send_advertising_pdu(self, sender_controller: Controller, packet: ll.AdvertisingPdu) -> None:
         if sender_controller not in self._cut:
@@ -83,7 +89,7 @@ class PipeSource(BaseSource):
 
     def on_packet(self, packet: bytes) -> None:
         """A packet from the controller."""
-        if self.sink is not None:
+        if self.sink is not None and not self.terminated.done():
             self.sink.on_packet(packet)
 
 

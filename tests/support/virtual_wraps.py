@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from random import Random
 
 from bumble.transport.common import Transport
-from tests.support.virtual_air import CuttableAir, PipeSource, open_pipe
 
+from tests.support.virtual_air import CuttableAir, PipeSource, open_pipe
 from wavewrap_gateway.adapters.ble import BleakRadio, over_bumble
 from wavewrap_gateway.adapters.bumble_radio import BumbleRadio
 from wavewrap_gateway.runtime.roster import find_wraps, linked
@@ -26,6 +26,9 @@ from wavewrap_sim.wrap import SimulatedWrap, WrapSettings
 __all__ = ["GatewayRadio", "MakeWrap", "Station", "VirtualWraps", "on_the_air", "open_gateway_radio", "run_wraps"]
 
 MakeWrap = Callable[[WrapSettings, float, Callable[[LogEntry], None]], SimulatedWrap]
+
+SUBSTEP_S = 0.01
+"""Of the plant: one a control period. Coarse, and enough for what the gateway sees of it."""
 
 CRYSTAL_PPM = (37.0, -42.0)
 """In turn: two wraps that drift apart."""
@@ -132,6 +135,7 @@ async def on_the_air(
             clock_ppm=CRYSTAL_PPM[index % 2],
             start_tick=index * 1_234_567,
             plant=plant or PlantParameters(),
+            plant_substep_s=SUBSTEP_S,
             model=f"WR-{chambers}",
         )
         wrap = make_wrap(settings, clock(), log.append)

@@ -4,9 +4,10 @@ import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 
-from wavewrap_gateway.core.link_state import Lost
+from wavewrap_gateway.core.link_state import Lost, Ready, link_word
 from wavewrap_gateway.runtime.ports import Radio, Sighting
 from wavewrap_gateway.runtime.wrap import Wrap
+from wavewrap_gateway.runtime.wrap_link import LinkChanged, LinkEvent
 from wavewrap_protocol.errors import LinkError
 
 __all__ = ["find_wraps", "linked"]
@@ -46,9 +47,20 @@ async def linked(wraps: Sequence[Wrap]) -> AsyncIterator[None]:
 
 
 async def _all_ready(wraps: Sequence[Wrap]) -> None:
+    losses: dict[Wrap, str] = {}
+
+    def on_event(wrap: Wrap, event: LinkEvent) -> None:
+        if isinstance(event, LinkChanged) and isinstance(event.state, Lost):
+            losses[wrap] = event.state.reason
+
+    forget = [wrap.listen(on_event) for wrap in wraps]
     try:
         async with asyncio.timeout(READY_S):
             await asyncio.gather(*(wrap.link.wait_ready() for wrap in wraps))
     except TimeoutError as cause:
-        reasons = ", ".join(f"{wrap.name}: {wrap.link.state.reason}" for wrap in wraps if isinstance(wrap.link.state, Lost))
-        raise LinkError(f"not every wrap was ready within {READY_S:g} s ({reasons or 'no answer'}): bring them nearer") from cause
+        missing = [wrap for wrap in wraps if not isinstance(wrap.link.state, Ready)]
+        reasons = ", ".join(f"{wrap.name}: {losses.get(wrap, link_word(wrap.link.state))}" for wrap in missing)
+        raise LinkError(f"not every wrap was ready within {READY_S:g} s ({reasons}): bring them nearer") from cause
+    finally:
+        for stop_listening in forget:
+            stop_listening()

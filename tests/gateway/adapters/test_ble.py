@@ -132,7 +132,7 @@ def test_a_connect_cancelled_at_any_step_leaves_no_link_behind(instant: int) -> 
     async def work() -> None:
         async with on_the_air(1) as (air, stations), open_gateway_radio(air) as gateway:
             (sighting,) = await gateway.radio.scan(1.0)
-            air.delay_s = 0.005
+            air.delay(gateway.controller, 0.005)
             attempt = asyncio.create_task(gateway.radio.connect(sighting, 20.0))
             while not gateway.controller.le_connections:
                 await asyncio.sleep(0.001)

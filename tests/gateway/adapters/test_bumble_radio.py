@@ -170,7 +170,7 @@ def test_a_link_lost_while_it_is_explored_is_an_error() -> None:
     async def work() -> None:
         async with on_the_air(1) as (air, stations), open_gateway_radio(air) as gateway:
             device = await find(gateway, stations[0].address)
-            air.delay_s = 0.01
+            air.delay(gateway.controller, 0.01)
             client = BleakClient(device, timeout=5.0, backend=BumbleClient, radio=gateway.host)
             connect = asyncio.create_task(client.connect())
             while not gateway.controller.le_connections:
