@@ -14,13 +14,17 @@ from wavewrap_protocol.commands import Step
 from wavewrap_protocol.enums import StepOutcome
 from wavewrap_protocol.reports import StepRecord
 
-__all__ = ["GUARD_S", "HORIZON_S", "Batch", "ScheduledStep", "Scheduler"]
+__all__ = ["GUARD_S", "HORIZON_S", "SLIP_AHEAD_S", "Batch", "ScheduledStep", "Scheduler"]
 
 HORIZON_S = 5.0
 """How far ahead the queue is filled; the lease shortens it."""
 
 GUARD_S = 0.25
 """No inflation is scheduled closer than this: more than four connection intervals of 50 ms."""
+
+SLIP_AHEAD_S = 0.5
+"""An inflation still unsent this close waits for a slip. Twice the guard, so that the same step of another wrap, sent long ago, can still be
+taken back: otherwise one leg would go on and the other wait."""
 
 
 @dataclass(slots=True)
@@ -81,7 +85,7 @@ class Scheduler:
         """How much too late the next unsent inflation would be planned now; 0 when it is in time. A slip of this much saves it."""
         for step in self._pending[self._next_pending :]:
             if step.wave.target_mmhg > 0.0:
-                return max(0.0, now_s + GUARD_S - (self._start_s + step.at_s))
+                return max(0.0, now_s + SLIP_AHEAD_S - (self._start_s + step.at_s))
         return 0.0
 
     def next_batch(self, now_s: float, lease_end_s: float, clock: ClockEstimate) -> Batch | None:
@@ -122,15 +126,14 @@ class Scheduler:
                 return step.due_tick
         return None
 
-    def rewind(self, from_tick: int) -> int:
-        """The device forgot every step due at ``from_tick`` or later: they are unsent again. Returns how many."""
-        kept = [step for step in self._sent if step.outcome is not None or step.due_tick < from_tick]
-        taken = self._sent[len(kept) :]
-        self._sent = kept
+    def rewind(self, steps: int) -> None:
+        """The device forgot the last ``steps`` that it was sent: they are unsent again. What it no longer reached stays sent."""
+        kept = len(self._sent) - steps
+        taken = self._sent[kept:]
+        del self._sent[kept:]
         self._outstanding -= len(taken)
         self._pending = taken + self._pending[self._next_pending :]
         self._next_pending = 0
-        return len(taken)
 
     def slip(self, shift_s: float) -> None:
         """Move everything unsent by ``shift_s``, except the releases of what is inflated now: no hold is lengthened, every rest may be."""

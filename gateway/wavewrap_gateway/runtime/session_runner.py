@@ -183,12 +183,16 @@ class SessionRunner:
                 await self._slip(late_s + SLIP_MARGIN_S)
 
     async def _slip(self, shift_s: float) -> None:
-        """Move everything unsent of every wrap by the same time. A wrap out of reach keeps all waiting: its lease decides."""
+        """Move everything unsent of every wrap by the same time.
+
+        The wraps that are late are asked first: while one of them is out of reach the others play on, and its lease decides.
+        """
+        late = [run for run in self.runs if run.scheduler.overdue_s(self._clock()) > 0.0]
         for run in self.runs:
             await run.planning.acquire()
         try:
-            for run in self.runs:
-                await run.flush()
+            await _together(*(run.flush() for run in late))
+            await _together(*(run.flush() for run in self.runs if run not in late))
         except LinkError:
             return
         else:

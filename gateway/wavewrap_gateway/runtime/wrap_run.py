@@ -46,7 +46,7 @@ class WrapRun:
         self._lease_end_s = 0.0
         self._renew_s = 0.0
         self._unanswered: Plan | None = None
-        self._flush: tuple[int, Flush, int] | None = None
+        self._flush: tuple[int, Flush] | None = None
         self._in_session = False
         self._rebooted = False
         self._boot_tick = 0
@@ -167,10 +167,11 @@ class WrapRun:
             from_tick = self.scheduler.flushable_from(self._clock())
             if from_tick is None:
                 return
-            self._flush = (self.wrap.link.next_command_id(), Flush(self._session_id, from_tick % TICK_MODULUS), from_tick)
-        cmd_id, command, from_tick = self._flush
-        require_ok(await self.wrap.link.command(command, cmd_id), self.wrap.name)
-        self.scheduler.rewind(from_tick)
+            self._flush = (self.wrap.link.next_command_id(), Flush(self._session_id, from_tick % TICK_MODULUS))
+        cmd_id, command = self._flush
+        answer = require_ok(await self.wrap.link.command(command, cmd_id), self.wrap.name)
+        # What fell due while the flush was on its way has been carried out: only the device knows how many it forgot.
+        self.scheduler.rewind(answer.detail)
         self._flush = None
 
     async def vent(self, *, graceful: bool, deadline_s: float) -> bool:

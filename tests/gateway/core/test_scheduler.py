@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 
 from wavewrap_gateway.core.clock_sync import ClockEstimate
 from wavewrap_gateway.core.safety import SafetyLimits
-from wavewrap_gateway.core.scheduler import GUARD_S, HORIZON_S, Scheduler
+from wavewrap_gateway.core.scheduler import GUARD_S, HORIZON_S, SLIP_AHEAD_S, Scheduler
 from wavewrap_gateway.core.wave import WaveStep
 from wavewrap_protocol.enums import StepOutcome
 from wavewrap_protocol.reports import StepRecord
@@ -86,11 +86,11 @@ def test_done_only_when_every_step_is_answered_for() -> None:
     assert scheduler.done
 
 
-def test_overdue_says_how_much_the_guard_is_violated_by_an_inflation_and_ignores_releases() -> None:
+def test_overdue_says_how_much_too_late_an_inflation_is_and_ignores_releases() -> None:
     scheduler = Scheduler(pulses(2), LIMITS, queue_depth=8, batch_steps=1)
     scheduler.start(1.0)
     assert scheduler.overdue_s(0.0) == 0.0
-    assert abs(scheduler.overdue_s(2.0) - (1.0 + GUARD_S)) < 1e-9
+    assert abs(scheduler.overdue_s(2.0) - (1.0 + SLIP_AHEAD_S)) < 1e-9
     scheduler.next_batch(0.0, NEVER_S, CLOCK)
     execute(scheduler, 0)
     # Next is the release at host second 2: late or not, it is sent; the inflation after it is due at 3.
@@ -103,9 +103,9 @@ def test_a_flush_takes_back_what_it_reaches_and_numbers_go_on_without_a_gap() ->
     scheduler.start(1.0)
     scheduler.next_batch(0.0, NEVER_S, CLOCK)
     execute(scheduler, 0)
-    from_tick = scheduler.flushable_from(1.9)
-    assert from_tick == 30_000, "the release at 2.0 is inside the guard and stays"
-    assert scheduler.rewind(from_tick) == 3
+    assert scheduler.flushable_from(1.9) == 30_000, "the release at 2.0 is inside the guard and stays"
+    assert [step.due_tick for step in scheduler.sent] == [10_000, 20_000, 30_000, 40_000, 50_000]
+    scheduler.rewind(3)
     scheduler.slip(1.0)
     again = scheduler.next_batch(1.9, NEVER_S, CLOCK)
     assert again is not None
@@ -161,5 +161,21 @@ def test_no_slip_ever_lengthens_a_hold_or_shortens_a_rest(shift_s: float, at: in
         assert due[release + 1] - due[release] >= planned[release + 1] - planned[release] - 1e-6
 
 
-def test_horizon_fits_the_lease() -> None:
+def test_a_flush_that_comes_too_late_for_a_step_leaves_it_sent() -> None:
+    scheduler = Scheduler(pulses(3), LIMITS, queue_depth=64, batch_steps=64)
+    scheduler.start(1.0)
+    scheduler.next_batch(0.0, NEVER_S, CLOCK)
+    assert scheduler.flushable_from(0.7) == 10_000
+    scheduler.rewind(4)
+    assert [step.due_tick for step in scheduler.sent] == [10_000]
+    execute(scheduler, 0)
+    scheduler.slip(0.5)
+    again = scheduler.next_batch(1.1, NEVER_S, CLOCK)
+    assert again is not None
+    assert again.first_seq == 1
+    assert [step.due_tick for step in again.steps] == [20_000, 35_000, 45_000, 55_000]
+
+
+def test_horizon_fits_the_lease_and_a_slip_reaches_what_was_sent() -> None:
+    assert SLIP_AHEAD_S - 0.2 > GUARD_S, "a round of the session lies between"
     assert HORIZON_S <= 5.0
