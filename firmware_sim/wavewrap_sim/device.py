@@ -23,6 +23,9 @@ __all__ = ["Device", "Refusal"]
 
 _TICKS_PER_MS = TICKS_PER_S // 1000
 _LATE_TICKS = limits.LATE_TOLERANCE_MS * _TICKS_PER_MS
+_LATE_QUEUELESS_TICKS = TICKS_PER_S // 2
+"""A wrap without a queue runs steps as they come in; one this much over its time is refused. Choice: longer than a stall of the radio."""
+
 _VENTED_CMMHG = mmhg_to_cmmhg(limits.VENTED_MMHG)
 
 _WATCHDOG_TICKS = TICKS_PER_S // 10
@@ -157,14 +160,14 @@ class Device:
         return _OK
 
     def renew(self, count: int, command: Renew) -> Refusal:
-        """Move the end of the lease."""
+        """Move the end of the lease; the detail is the tick of receipt, one more stamp for the gateway's clock."""
         session = self._open_session(count, command.session_id)
         if not isinstance(session, _Session):
             return session
         if not _is_lease(command.lease_ms):
             return Result.OUT_OF_RANGE, 0
         session.lease_end_count = count + command.lease_ms * _TICKS_PER_MS
-        return _OK
+        return Result.OK, count % TICK_MODULUS
 
     def end(self, count: int, command: End) -> Refusal:
         """End the session."""
@@ -194,6 +197,11 @@ class Device:
             earliest = queued.due_count
         if plan.first_seq != self._queue.expected_seq:
             return Result.OUT_OF_ORDER, self._queue.expected_seq
+        if self._config.queue_depth == 0:
+            self._queue.pass_by(len(steps))
+            for queued in steps:
+                self._carry_out(count, queued)
+            return _OK
         if len(steps) > self._queue.free:
             return Result.QUEUE_FULL, self._queue.free
         self._queue.extend(steps)
@@ -254,7 +262,7 @@ class Device:
     def _carry_out(self, count: int, queued: QueuedStep) -> None:
         step = queued.step
         late_ticks = count - queued.due_count
-        late = late_ticks > _LATE_TICKS
+        late = late_ticks > (_LATE_TICKS if self._config.queue_depth else _LATE_QUEUELESS_TICKS)
         target_mmhg = cmmhg_to_mmhg(step.target_cmmhg)
         inflates = target_mmhg > self._control.set_point_mmhg(count, step.chamber)
         if inflates and late:

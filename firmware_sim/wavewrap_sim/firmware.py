@@ -4,6 +4,7 @@ Law: any bytes to any characteristic in any state are answered or ignored, never
 Ticks are 32 bit and wrap; inside they are counted on without wrap.
 """
 
+from collections import deque
 from collections.abc import Callable
 
 from wavewrap_protocol import limits, uuids
@@ -53,7 +54,8 @@ class Firmware:
         self._answers = AnswerMemory(limits.COMMANDS_REMEMBERED)
         self._reports = ReportLog(config.reports_kept)
         self._stream = TelemetryStream(config, boot_id, boot_tick)
-        self._pongs = PongQueue(boot_id)
+        self._held: deque[tuple[int, bytes]] = deque()
+        self._pongs = PongQueue(boot_id, config.pong_dither_tick)
         self._device = Device(config, boot_tick, self._take_report)
         self._device.begin()
 
@@ -73,17 +75,22 @@ class Firmware:
         return self._device.drive
 
     def next_wake_tick(self, now_tick: int) -> int:
-        """The tick of the next control period, due step or time answer, whichever comes first; ``now_tick`` when one is due already."""
-        pong_count = self._pongs.next_due_count
-        wake_count = self._device.next_wake_count if pong_count is None else min(pong_count, self._device.next_wake_count)
-        return max(wake_count, self._advance(now_tick)) % TICK_MODULUS
+        """The tick of the next control period, due step, time answer or frame, whichever comes first; ``now_tick`` when one is due already."""
+        wake_counts = [self._device.next_wake_count]
+        if (pong_count := self._pongs.next_due_count) is not None:
+            wake_counts.append(pong_count)
+        if self._held:
+            wake_counts.append(self._held[0][0])
+        return max(min(wake_counts), self._advance(now_tick)) % TICK_MODULUS
 
     def tick(self, now_tick: int, inputs: Inputs) -> Drive:
         """Sense, check, carry out what is due, regulate. Returns the commands that hold from now on."""
         count = self._advance(now_tick)
         if self._device.tick(count, inputs):
-            frames = self._stream.sample(count, self._device.state, self._device.sensed_cmmhg)
-            self._outgoing.extend(Outgoing(uuids.TELEMETRY, frame) for frame in frames)
+            for wait_ticks, frame in self._stream.sample(count, self._device.state, self._device.sensed_cmmhg):
+                self._held.append((count + (wait_ticks if self._config.pong_dither_tick else 0), frame))
+        while self._held and self._held[0][0] <= count:
+            self._outgoing.append(Outgoing(uuids.TELEMETRY, self._held.popleft()[1]))
         self._outgoing.extend(Outgoing(uuids.TIME, pong.encode()) for pong in self._pongs.due(count))
         return self._device.drive
 
@@ -101,6 +108,7 @@ class Firmware:
         self._stream.set_payload(0)
         self._answers.forget_link()
         self._pongs.clear()
+        self._held.clear()
         self._outgoing.clear()
 
     def read(self, now_tick: int, characteristic_uuid: str) -> bytes:

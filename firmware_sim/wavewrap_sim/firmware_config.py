@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from wavewrap_protocol import limits
 from wavewrap_protocol.enums import Cause, DeviceState, Fault, StepOutcome
 from wavewrap_protocol.units import mmhg_to_cmmhg
+from wavewrap_sim.pong_queue import DITHER_TICKS
 from wavewrap_sim.pressure_control import ControlParameters
 
 __all__ = ["CONTROL_PERIOD_TICK", "FaultFound", "FirmwareConfig", "FirmwareEvent", "Inputs", "Outgoing", "StateChanged", "StepDone"]
@@ -20,6 +21,8 @@ class FirmwareConfig:
     chambers: int = 4
     ceiling_cmmhg: int = mmhg_to_cmmhg(limits.CEILING_DEFAULT_MMHG)
     queue_depth: int = limits.QUEUE_DEPTH_DEFAULT
+    """0: no queue, steps are carried out as they come in."""
+    pong_dither_tick: int = DITHER_TICKS
     batch: int = 5
     """Samples a live frame when the gateway leaves the choice: 100 ms."""
     batch_max: int = 25

@@ -40,9 +40,14 @@ Array = NDArray[np.float64]
 
 
 class Plant:
-    """The pneumatics of ``len(parameters)`` wraps with ``chambers`` chambers each, empty and vented at first."""
+    """The pneumatics of ``len(parameters)`` wraps with ``chambers`` chambers each, empty and vented at first.
 
-    def __init__(self, parameters: Sequence[PlantParameters], chambers: int) -> None:
+    ``substep_s`` is the longest step of the integration.
+    """
+
+    def __init__(self, parameters: Sequence[PlantParameters], chambers: int, substep_s: float = MAX_SUBSTEP_S) -> None:
+        self._max_substep_s = substep_s * _SUBSTEP_SLACK
+
         def column(name: str) -> Array:
             return np.array([[getattr(p, name)] for p in parameters], dtype=np.float64)
 
@@ -109,7 +114,7 @@ class Plant:
             span_s = until_s - self._time_s
             if span_s <= _TINY:
                 break
-            count = max(1, ceil(span_s / (MAX_SUBSTEP_S * _SUBSTEP_SLACK)))
+            count = max(1, ceil(span_s / self._max_substep_s))
             for _ in range(count):
                 self._substep(span_s / count, duty)
             self._time_s = until_s

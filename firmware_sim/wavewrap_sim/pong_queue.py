@@ -30,10 +30,11 @@ class _Waiting:
 
 
 class PongQueue:
-    """Of one boot, whose number also seeds the waits."""
+    """Of one boot, whose number also seeds the waits; they are shorter than ``dither_ticks``, or none for 0."""
 
-    def __init__(self, boot_id: int) -> None:
+    def __init__(self, boot_id: int, dither_ticks: int = DITHER_TICKS) -> None:
         self._boot_id = boot_id
+        self._dither_ticks = dither_ticks
         self._random = boot_id & _LCG_MASK
         self._waiting: list[_Waiting] = []
 
@@ -46,7 +47,7 @@ class PongQueue:
         """A ping came in."""
         if len(self._waiting) < WAITING_MAX:
             self._random = (self._random * _LCG_FACTOR + _LCG_STEP) & _LCG_MASK
-            self._waiting.append(_Waiting(count + (self._random >> 8) % DITHER_TICKS, ping_id, count))
+            self._waiting.append(_Waiting(count + (self._random >> 8) % max(1, self._dither_ticks), ping_id, count))
 
     def clear(self) -> None:
         """The gateway is gone."""

@@ -58,6 +58,10 @@ class StepQueue:
         self._steps.extend(steps)
         self._expected_seq += len(steps)
 
+    def pass_by(self, steps: int) -> None:
+        """``steps`` were carried out without waiting here; their numbers are used up."""
+        self._expected_seq += steps
+
     def flush(self, from_count: int) -> int:
         """Forget the steps due at ``from_count`` or later; the expected number goes back to the first of them. How many they were."""
         flushed = 0

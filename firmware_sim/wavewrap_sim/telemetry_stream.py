@@ -4,7 +4,7 @@ from collections import deque
 
 from wavewrap_protocol.enums import DeviceState, Result
 from wavewrap_protocol.limits import SAMPLE_PERIOD_MS
-from wavewrap_protocol.reports import Telemetry
+from wavewrap_protocol.reports import Telemetry, frame_wait_ticks
 from wavewrap_protocol.units import TICK_MODULUS, TICKS_PER_S
 from wavewrap_sim.firmware_config import FirmwareConfig
 from wavewrap_sim.record_ring import RecordRing, Sample
@@ -13,6 +13,9 @@ __all__ = ["TelemetryStream"]
 
 _PERIOD_TICK = SAMPLE_PERIOD_MS * TICKS_PER_S // 1000
 _SEQUENCES = 1 << 32
+
+Frame = tuple[int, bytes]
+"""Ticks to hold the frame back, and its bytes."""
 
 
 class TelemetryStream:
@@ -74,12 +77,12 @@ class TelemetryStream:
         self._replays.extend(runs)
         return Result.OK, count
 
-    def sample(self, count: int, state: DeviceState, row_cmmhg: tuple[int, ...]) -> list[bytes]:
-        """Called every control tick: samples when one is due. The frames to send now, at most one of them of a replay.
+    def sample(self, count: int, state: DeviceState, row_cmmhg: tuple[int, ...]) -> list[Frame]:
+        """Called every control tick: samples when one is due. The frames to send, at most one of them of a replay.
 
         One replayed frame every control tick is a choice: it leaves the air to live data.
         """
-        frames: list[bytes] = []
+        frames: list[Frame] = []
         seq = (count - self._boot_count) // _PERIOD_TICK
         if seq > self._last_seq:
             sample = Sample(seq % _SEQUENCES, (self._boot_count + seq * _PERIOD_TICK) % TICK_MODULUS, row_cmmhg)
@@ -94,14 +97,15 @@ class TelemetryStream:
             frames.append(self._frame(state, self._replays.popleft(), replay=True))
         return frames
 
-    def _live(self, state: DeviceState, least: int) -> list[bytes]:
+    def _live(self, state: DeviceState, least: int) -> list[Frame]:
         frames = []
         while len(self._waiting) >= least:
             frames.append(self._frame(state, tuple(self._waiting[: self._batch]), replay=False))
             del self._waiting[: self._batch]
         return frames
 
-    def _frame(self, state: DeviceState, samples: tuple[Sample, ...], *, replay: bool) -> bytes:
+    def _frame(self, state: DeviceState, samples: tuple[Sample, ...], *, replay: bool) -> Frame:
         first = samples[0]
         rows = tuple(sample.row_cmmhg for sample in samples)
-        return Telemetry(self._epoch, state, replay, first.seq, first.tick, SAMPLE_PERIOD_MS, self._mask, rows).encode()
+        data = Telemetry(self._epoch, state, replay, first.seq, first.tick, SAMPLE_PERIOD_MS, self._mask, rows).encode()
+        return (0 if replay else frame_wait_ticks(first.seq)), data

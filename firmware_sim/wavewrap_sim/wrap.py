@@ -20,7 +20,8 @@ from wavewrap_sim.firmware import Firmware, FirmwareConfig, Inputs, Outgoing
 from wavewrap_sim.firmware_config import FaultFound, StateChanged, StepDone
 from wavewrap_sim.log import FaultEntry, LogEntry, PressureEntry, StateEntry, StepEntry
 from wavewrap_sim.plant_parameters import PlantParameters
-from wavewrap_sim.pneumatics import Plant
+from wavewrap_sim.pneumatics import MAX_SUBSTEP_S, Plant
+from wavewrap_sim.pong_queue import DITHER_TICKS
 from wavewrap_sim.sensors import PressureSensors, SensorParameters
 
 __all__ = ["SimulatedWrap", "WrapSettings"]
@@ -49,7 +50,13 @@ class WrapSettings:
     plant: PlantParameters = field(default_factory=PlantParameters)
     ceiling_mmhg: float = limits.CEILING_DEFAULT_MMHG
     """The firmware's own ceiling."""
-    model: str = "wavewrap-ref"
+    model: str = "WR-4"
+    queue_depth: int = limits.QUEUE_DEPTH_DEFAULT
+    """Steps the firmware holds; 0 makes a wrap without a queue."""
+    pong_dither_tick: int = DITHER_TICKS
+    """Spread of the wait before a time answer; 0 answers at once, as careless firmware does."""
+    plant_substep_s: float = MAX_SUBSTEP_S
+    """Longest step of the plant's integration; a coarser one is faster and less true."""
 
 
 class SimulatedWrap:
@@ -66,10 +73,15 @@ class SimulatedWrap:
         self._settings = settings
         self._log = log
         plant_rng, sensor_rng, self._boot_rng = (np.random.default_rng(seed) for seed in np.random.SeedSequence(settings.seed).spawn(3))
-        self._plant = Plant([settings.plant.scattered(plant_rng, settings.plant_scatter)], settings.chambers)
+        self._plant = Plant([settings.plant.scattered(plant_rng, settings.plant_scatter)], settings.chambers, settings.plant_substep_s)
         self._sensors = PressureSensors(SensorParameters(), settings.chambers, sensor_rng)
         self._battery = Battery(BatteryParameters(), float(sensor_rng.uniform(*_BATTERY_PCT)))
-        self._config = FirmwareConfig(chambers=settings.chambers, ceiling_cmmhg=mmhg_to_cmmhg(settings.ceiling_mmhg))
+        self._config = FirmwareConfig(
+            chambers=settings.chambers,
+            ceiling_cmmhg=mmhg_to_cmmhg(settings.ceiling_mmhg),
+            queue_depth=settings.queue_depth,
+            pong_dither_tick=settings.pong_dither_tick,
+        )
         self._plant_s = self._read_s = now_s
         self._boot(now_s, settings.start_tick)
 

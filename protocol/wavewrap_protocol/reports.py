@@ -35,6 +35,7 @@ __all__ = [
     "Telemetry",
     "TimePong",
     "decode_report",
+    "frame_wait_ticks",
 ]
 
 
@@ -126,6 +127,15 @@ class TimePong(Message):
     sent_tick: int
 
 
+def frame_wait_ticks(seq: int) -> int:
+    """How long a device holds back the live frame that begins with sample ``seq``: 0 to 9.6 ms, spread by its number.
+
+    Samples lie on a grid that falls into step with the connection interval; the wait breaks the step, so that some frame always leaves
+    right after its stamp and bounds the clock. 61 and 97 are coprime: the waits of any evenly numbered frames cover the range.
+    """
+    return seq * 61 % 97
+
+
 @dataclass(frozen=True, slots=True)
 class Telemetry:
     """A batch of samples: ``epoch u8, flags u8, seq u32, tick u32, period_ms u8, mask u8``, then int16 rows, one per sample.
@@ -157,6 +167,11 @@ class Telemetry:
         A replayed frame is :attr:`CRC_SIZE` bytes longer: pass so much less.
         """
         return max(0, (min(payload_bytes, CHARACTERISTIC_MAX_BYTES) - cls.HEADER.size) // (2 * channels))
+
+    @property
+    def sent_tick(self) -> int:
+        """Device tick at which a live frame was handed to the radio, or before."""
+        return tick_add(self.tick_of(len(self.samples_cmmhg) - 1), frame_wait_ticks(self.seq))
 
     def tick_of(self, index: int) -> int:
         """Device tick of sample ``index`` of this frame."""

@@ -8,7 +8,7 @@ PINNED = {
     errors: "BrokerError DeviceError LinkError LocalError RemoteError TransitionError UsageError VersionError WavewrapError WireRangeError",
     codec: "FROM_DEVICE TO_DEVICE DeviceMessage GatewayMessage",
     commands: "COMMANDS Acknowledge Arm Command ControlWrite End Flush Plan Renew Replay Reports Step Stop Stream TimePing",
-    reports: "Answer Capabilities FaultReport Report StateReport StepRecord StepsReport Telemetry TimePong decode_report",
+    reports: "Answer Capabilities FaultReport Report StateReport StepRecord StepsReport Telemetry TimePong decode_report frame_wait_ticks",
     states: "PRESSURISING TRANSITIONS DeviceEvent next_state",
     payloads: (
         "TOPICS Availability BridgeEvent BridgeHealth BridgeInfo BridgeState ClockQuality Cycles Devices EndedHow Histogram MqttCounts "

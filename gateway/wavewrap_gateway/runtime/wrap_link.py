@@ -37,7 +37,7 @@ SILENCE_S = 2.0
 
 WARM_UP_PINGS = 12
 WARM_UP_GAP_S = (0.03, 0.12)
-PING_GAP_S = (0.3, 2.0)
+PING_GAP_S = (0.2, 1.0)
 PING_GAP_SHARE = 0.1
 PING_DITHER = (0.7, 1.3)
 """A tenth of the time since the link came up, within bounds: the skew is found soon, then held cheaply. Dithered, so that pings never
@@ -307,6 +307,8 @@ class WrapLink:
         if frame is None:
             return
         self._frame_s = self._clock()
+        if not frame.replay:
+            self.clock_sync.add_arrival(frame.sent_tick, self._frame_s)
         gap = self.samples.add(frame)
         if gap is not None:
             self._chores.put_nowait(Replay(gap.epoch, gap.first, gap.last))

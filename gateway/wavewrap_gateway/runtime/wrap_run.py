@@ -5,6 +5,7 @@ Not responsible for the other wraps nor for the common timeline (:mod:`wavewrap_
 
 import asyncio
 from collections.abc import Callable
+from random import Random
 
 from wavewrap_gateway.core.account import SessionAccount
 from wavewrap_gateway.core.clock_sync import ClockEstimate
@@ -16,7 +17,7 @@ from wavewrap_gateway.runtime.exchange import require_ok
 from wavewrap_gateway.runtime.wrap import Wrap
 from wavewrap_gateway.runtime.wrap_link import Booted, FrameArrived, LinkEvent, ReportArrived
 from wavewrap_protocol.commands import Arm, End, Flush, Plan, Renew
-from wavewrap_protocol.enums import DeviceState
+from wavewrap_protocol.enums import DeviceState, Result
 from wavewrap_protocol.errors import DeviceError, LinkError
 from wavewrap_protocol.limits import LEASE_DEFAULT_MS, LEASE_RENEW_S
 from wavewrap_protocol.payloads import SampleCounts
@@ -28,6 +29,14 @@ __all__ = ["CLOCK_UNCERTAINTY_MAX_S", "WrapRun"]
 
 CLOCK_UNCERTAINTY_MAX_S = 0.05
 """No step is scheduled on a clock known worse than this. Choice: a fifth of the guard."""
+
+ARM_PATIENCE_S = 3.0
+ARM_RETRY_S = 0.25
+"""A wrap arms on readings that have settled, a second after it vented or booted. Choice: longer than that, and shorter than the lease of
+the wraps that are armed already."""
+
+RENEW_DITHER_S = 0.05
+"""The longest usual connection interval."""
 
 
 class WrapRun:
@@ -52,6 +61,7 @@ class WrapRun:
         self._boot_tick = 0
         self._armed = False
         self._samples_before = SampleCounts(expected=0, received=0, replayed=0, missing=0)
+        self._rng = Random(session_id)
         self._forget = wrap.listen(self._on_event)
 
     def _on_event(self, _wrap: Wrap, event: LinkEvent) -> None:
@@ -100,9 +110,15 @@ class WrapRun:
         self._scheduler = Scheduler(self.wave.steps, limits, capabilities.queue_depth, batch_steps)
         self._samples_before = link.samples.counts()
         self._armed = True
-        sent_s = self._clock()
         arm = Arm(self._session_id, self._lease_ms, mmhg_to_cmmhg(limits.ceiling_mmhg))
-        require_ok(await link.command(arm), self.wrap.name)
+        patience_end_s = self._clock() + ARM_PATIENCE_S
+        while True:
+            sent_s = self._clock()
+            answer = await link.command(arm)
+            if answer.result is not Result.NOT_VENTED or sent_s > patience_end_s:
+                break
+            await asyncio.sleep(ARM_RETRY_S)
+        require_ok(answer, self.wrap.name)
         self._hold_lease(sent_s)
 
     def _hold_lease(self, sent_s: float) -> None:
@@ -136,8 +152,11 @@ class WrapRun:
         self.check()
         try:
             if self._clock() >= self._renew_s:
+                # Off the beat of the rounds, so that the stamp of its answer meets every phase of the connection interval.
+                await asyncio.sleep(self._rng.uniform(0.0, RENEW_DITHER_S))
                 sent_s = self._clock()
-                require_ok(await self.wrap.link.command(Renew(self._session_id, self._lease_ms)), self.wrap.name)
+                answer = require_ok(await self.wrap.link.command(Renew(self._session_id, self._lease_ms)), self.wrap.name)
+                self.wrap.link.clock_sync.add_departure(sent_s, answer.detail)
                 self._hold_lease(sent_s)
             async with self.planning:
                 while await self._send_batch():

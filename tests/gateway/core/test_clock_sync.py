@@ -86,7 +86,7 @@ def test_a_crystal_that_jumps_starts_the_estimate_over_instead_of_lying() -> Non
         exchange(sync, crystal, 1.0 + number, 0.001, 0.001)
     jumped = Crystal(0.0, -0.5)
     back_s = exchange(sync, jumped, 20.0, 0.001, 0.001)
-    assert sync.stamps == 1
+    assert sync.stamps == (1, 1)
     assert abs(error_s(sync, jumped, back_s)) <= 0.002
 
 
@@ -96,4 +96,24 @@ def test_reset_forgets_and_estimate_is_unknown_until_the_first_ping() -> None:
     sync.reset(9)
     assert sync.estimate is None
     assert sync.boot_id == 9
-    assert sync.stamps == 0
+    assert sync.stamps == (0, 0)
+
+
+def test_a_device_that_answers_before_it_was_asked_is_not_believed() -> None:
+    sync = ClockSync()
+    sync.add_ping(1.0, 10_000, 30_000, 1.001)
+    assert sync.estimate is None
+
+
+def test_frames_that_arrive_tighten_the_estimate() -> None:
+    crystal, lone, helped = Crystal(0.0, 0.0), ClockSync(), ClockSync()
+    for number in range(4):
+        for sync in (lone, helped):
+            exchange(sync, crystal, 1.0 + number, 0.001, 0.030)
+        helped.add_arrival(crystal.tick(1.2 + number), 1.2 + number + 0.002)
+    for sync in (lone, helped):
+        back_s = exchange(sync, crystal, 6.0, 0.001, 0.030)
+    assert lone.estimate is not None
+    assert helped.estimate is not None
+    assert helped.estimate.uncertainty_at(back_s) < lone.estimate.uncertainty_at(back_s) / 3
+    assert abs(error_s(helped, crystal, back_s)) <= helped.estimate.uncertainty_at(back_s)
