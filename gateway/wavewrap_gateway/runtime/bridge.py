@@ -232,7 +232,9 @@ class Bridge:
             if wrap.link.identity is None:
                 continue
             state = self._state(wrap, view)
-            if self._published.get(wrap.name) != state:
+            published = self._published.get(wrap.name)
+            # The clock's figures grow old by themselves, which is no news.
+            if published is None or published.model_copy(update={"clock": state.clock}) != state:
                 self._published[wrap.name] = state
                 self._publisher.publish("wrap_state", state, wrap.name)
 
