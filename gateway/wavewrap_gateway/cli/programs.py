@@ -12,7 +12,6 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from wavewrap_gateway.adapters.plot import draw_wave
 from wavewrap_gateway.adapters.program_files import CHAMBERS_DEFAULT, load_program, preset_names
 from wavewrap_gateway.cli.wave_chart import chart_lines
 from wavewrap_gateway.core.achievability import Achievability, assess_wave
@@ -91,6 +90,8 @@ def plot_program(
     until_s = drawn * wave.cycle_s
     title = f"{chosen.title}, {side.value}: target pressure in {drawn} of {wave.cycles} cycles of {wave.cycle_s:g} s"
     if png is not None:
+        from wavewrap_gateway.adapters.plot import draw_wave  # here, because matplotlib takes its time and memory to load
+
         draw_wave(wave, title, until_s, png)
     if as_json:
         _print_json(_describe_plot(chosen, side, wave, until_s, png))
