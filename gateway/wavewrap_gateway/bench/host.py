@@ -19,8 +19,6 @@ from random import Random
 from typing import Literal
 
 import numpy as np
-from matplotlib.axes import Axes
-from matplotlib.lines import Line2D
 from pydantic import BaseModel, ConfigDict
 
 from wavewrap_gateway.adapters.pacing import open_pacer
@@ -28,7 +26,7 @@ from wavewrap_gateway.bench.busy_core import busy_cores
 from wavewrap_gateway.bench.report import BenchReport, Check, describe_machine
 from wavewrap_protocol.errors import LocalError
 
-__all__ = ["HostRow", "LatenessUs", "MeasurementError", "bench_host", "find_methods", "measure_beside_thread", "measure_host", "plot_host"]
+__all__ = ["HostRow", "LatenessUs", "MeasurementError", "bench_host", "find_methods", "measure_beside_thread", "measure_host"]
 
 WAKE_UPS = 3_000
 """Deadlines of each row: 4.5 s, and the p99.9 is the third worst."""
@@ -230,21 +228,3 @@ def _figures(rows: Sequence[HostRow], where: str) -> list[Check]:
         for name, value in row.lateness_us.model_dump().items()
         if name in {"p50", "p99"}
     ]
-
-
-def plot_host(rows: Sequence[HostRow], axes: Axes) -> None:
-    """Each row as a line from p50 to p99.9 on a logarithmic scale of microseconds, with the p99 marked; loads apart by colour."""
-    methods = list(dict.fromkeys(row.method for row in rows))
-    for row in rows:
-        late_us = row.lateness_us
-        y = methods.index(row.method) + (0.15 if row.load == "loaded" else -0.15)
-        colour = _COLOURS[row.load]
-        axes.plot([late_us.p50, late_us.p999], [y, y], color=colour, linewidth=2.5, solid_capstyle="butt")
-        axes.plot([late_us.p50, late_us.p99, late_us.p999], [y] * 3, color=colour, linestyle="", marker="|", markersize=10)
-    axes.set_xscale("log")
-    axes.set_yticks(range(len(methods)), methods)
-    axes.invert_yaxis()
-    axes.set_xlabel("lateness of a wake-up, microseconds: p50, p99, p99.9")
-    loads = [load for load in LOADS if any(row.load == load for row in rows)]
-    axes.legend([Line2D([], [], color=_COLOURS[load], linewidth=2.5) for load in loads], loads, frameon=False)
-    axes.spines[["top", "right"]].set_visible(False)

@@ -8,7 +8,8 @@ from matplotlib.figure import Figure
 
 from wavewrap_bench.timing import TimingRow
 from wavewrap_bench.timing_methods import METHODS
-from wavewrap_gateway.bench.host import HostRow, plot_host
+from wavewrap_gateway.bench.host import HostRow
+from wavewrap_gateway.bench.host_plot import plot_host
 
 __all__ = ["draw_timing"]
 
