@@ -26,7 +26,7 @@ from wavewrap_gateway.bench.busy_core import busy_cores
 from wavewrap_gateway.bench.report import BenchReport, Check, describe_machine
 from wavewrap_protocol.errors import LocalError
 
-__all__ = ["HostRow", "LatenessUs", "MeasurementError", "bench_host", "find_methods", "measure_beside_thread", "measure_host"]
+__all__ = ["LOADS", "HostRow", "LatenessUs", "MeasurementError", "bench_host", "find_methods", "measure_beside_thread", "measure_host"]
 
 WAKE_UPS = 3_000
 """Deadlines of each row: 4.5 s, and the p99.9 is the third worst."""
@@ -52,8 +52,6 @@ Tell = Callable[[str], None]
 
 IDLE_P50_RATIO, IDLE_P99_RATIO, LOADED_P50_RATIO = 0.5, 0.5, 0.5
 """Ours over asyncio.sleep. Choice: seen were 0.09, 0.03 and 0.06 with SCHED_FIFO; without it, p99 under load is the scheduler's alone."""
-
-_COLOURS: dict[Load, str] = {"idle": "#9db8d2", "loaded": "#1f4e79"}
 
 
 class MeasurementError(LocalError):

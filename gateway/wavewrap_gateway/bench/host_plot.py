@@ -5,9 +5,11 @@ from collections.abc import Sequence
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 
-from wavewrap_gateway.bench.host import HostRow
+from wavewrap_gateway.bench.host import LOADS, HostRow
 
 __all__ = ["plot_host"]
+
+_COLOURS: dict[str, str] = {"idle": "#9db8d2", "loaded": "#1f4e79"}
 
 
 def plot_host(rows: Sequence[HostRow], axes: Axes) -> None:

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 from matplotlib.figure import Figure
 
-from wavewrap_gateway.bench.host import HostRow, LatenessUs, find_methods, measure_beside_thread, measure_host, plot_host
+from wavewrap_gateway.bench.host import HostRow, LatenessUs, find_methods, measure_beside_thread, measure_host
+from wavewrap_gateway.bench.host_plot import plot_host
 
 pytestmark = pytest.mark.realtime
 
