@@ -12,7 +12,7 @@ class PipeSource(BaseSource):
 
     def on_packet(self, packet: bytes) -> None:
         """A packet from the controller."""
-        if self.sink is not None:
+        if self.sink is not None and not self.terminated.done():
             self.sink.on_packet(packet)
 
 

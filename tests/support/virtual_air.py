@@ -1,4 +1,4 @@
-"""Controllers on one air in this process, an HCI transport without a socket, and an air that can be cut.
+"""An air on which wraps go out of reach, fall silent or answer late when a test says so.
 
 Not responsible for who is on it (:mod:`tests.support.virtual_wraps`).
 """
@@ -8,11 +8,10 @@ from collections import defaultdict, deque
 
 from bumble import core, hci, ll
 from bumble.controller import Connection, Controller
-from bumble.transport.common import AsyncPipeSink, BaseSource, Transport
 
-from wavewrap_sim.air import Air, AirController
+from wavewrap_sim.air import Air
 
-__all__ = ["CuttableAir", "PipeSource", "open_pipe"]
+__all__ = ["CuttableAir"]
 
 _Held = tuple[Connection, hci.Address, core.PhysicalTransport, bytes]
 
@@ -82,19 +81,3 @@ class CuttableAir(Air):
     def send_advertising_pdu(self, sender_controller: Controller, packet: ll.AdvertisingPdu) -> None:
         if sender_controller not in self._cut:
             super().send_advertising_pdu(sender_controller, packet)
-
-
-class PipeSource(BaseSource):
-    """The end of a pipe from which a host reads; ``on_transport_lost`` breaks the pipe."""
-
-    def on_packet(self, packet: bytes) -> None:
-        """A packet from the controller."""
-        if self.sink is not None and not self.terminated.done():
-            self.sink.on_packet(packet)
-
-
-def open_pipe(controller: AirController) -> Transport:
-    """A transport to ``controller`` that no socket carries."""
-    source = PipeSource()
-    controller.host = source
-    return Transport(source, AsyncPipeSink(controller))

@@ -11,7 +11,7 @@ from random import Random
 
 from bumble.transport.common import Transport
 
-from tests.support.virtual_air import CuttableAir, PipeSource, open_pipe
+from tests.support.virtual_air import CuttableAir
 from wavewrap_gateway.adapters.ble import BleakRadio, over_bumble
 from wavewrap_gateway.adapters.bumble_radio import BumbleRadio
 from wavewrap_gateway.runtime.roster import find_wraps, linked
@@ -19,11 +19,12 @@ from wavewrap_gateway.runtime.wrap import Wrap
 from wavewrap_protocol.payloads import Side
 from wavewrap_sim.air import AirController
 from wavewrap_sim.gatt import WrapPeripheral
+from wavewrap_sim.hci_pipe import PipeSource, open_pipe
 from wavewrap_sim.log import FaultEntry, LogEntry, PressureEntry, StateEntry, StepEntry
 from wavewrap_sim.plant_parameters import PlantParameters
 from wavewrap_sim.wrap import SimulatedWrap, WrapSettings
 
-__all__ = ["GatewayRadio", "MakeWrap", "Station", "VirtualWraps", "on_the_air", "open_gateway_radio", "run_wraps"]
+__all__ = ["GatewayRadio", "MakeWrap", "Station", "VirtualWraps", "on_the_air", "open_gateway_radio", "run_wraps", "until"]
 
 MakeWrap = Callable[[WrapSettings, float, Callable[[LogEntry], None]], SimulatedWrap]
 
@@ -32,6 +33,13 @@ SUBSTEP_S = 0.01
 
 CRYSTAL_PPM = (37.0, -42.0)
 """In turn: two wraps that drift apart."""
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    """Look every millisecond, for a minute at most."""
+    async with asyncio.timeout(60.0):
+        while not condition():  # noqa: ASYNC110  # what a test waits for has no event of its own
+            await asyncio.sleep(0.001)
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,8 +91,8 @@ class Station:
 
     @property
     def is_vented(self) -> bool:
-        """Truly, not by anybody's word."""
-        return max(self.wrap.pressure_mmhg) < 5.0
+        """Truly, not by anybody's word: under 5 mmHg, and the error that its sensors may have."""
+        return max(self.wrap.pressure_mmhg) < 5.0 + 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +103,10 @@ class GatewayRadio:
     radio: BleakRadio
     source: PipeSource
     controller: AirController
+
+    async def linked(self) -> None:
+        """Return as soon as a link is made, before anything has crossed it."""
+        await until(lambda: bool(self.controller.le_connections))
 
 
 @dataclass(frozen=True, slots=True)

@@ -129,7 +129,10 @@ class BumbleRadio:
         return self._device
 
     async def connect(self, address: str, timeout_s: float) -> BumbleConnection:
-        """An LE connection; one attempt at a time, as a controller has only one initiator. Raises bumble's errors and :class:`BleakError`."""
+        """An LE connection; one attempt at a time, as a controller has only one initiator.
+
+        Raises bumble's errors, and :class:`ControllerGoneError`.
+        """
         async with self._connecting:
             device = self.device
             attempt = asyncio.ensure_future(

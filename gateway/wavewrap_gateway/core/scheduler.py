@@ -23,8 +23,8 @@ GUARD_S = 0.25
 """No inflation is scheduled closer than this: more than four connection intervals of 50 ms."""
 
 SLIP_AHEAD_S = 0.5
-"""An inflation still unsent this close waits for a slip. Twice the guard, so that the same step of another wrap, sent long ago, can still be
-taken back: otherwise one leg would go on and the other wait."""
+"""An inflation still unsent this close waits for a slip. Twice the guard, so that the same step of another wrap, sent long ago, can
+still be taken back: otherwise one leg would go on and the other wait."""
 
 
 @dataclass(slots=True)

@@ -224,7 +224,7 @@ class WrapLink:
         self._frame_s = self._clock()
         answer = await self.command(Stream(enabled=1, batch=0))
         if answer.result is not Result.OK:
-            raise LinkError(f"{self._address} refused to stream: {answer.result.name} ({answer.detail}): the adapter needs a larger ATT MTU")
+            raise LinkError(f"{self._address} refused to stream ({answer.result.name}): the adapter needs a larger ATT MTU")
         if known:
             self._catch_up()
         for _ in range(WARM_UP_PINGS):

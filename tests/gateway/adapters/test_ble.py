@@ -11,7 +11,6 @@ from bumble.hci import Address
 from bumble.host import Host
 from bumble.transport.common import AsyncPipeSink
 from tests.support.virtual_air import CuttableAir
-from tests.support.virtual_time import run_virtual
 from tests.support.virtual_wraps import GatewayRadio, Station, on_the_air, open_gateway_radio
 
 from wavewrap_gateway.adapters.ble import GATT_TIMEOUT_S, open_radio
@@ -21,6 +20,7 @@ from wavewrap_protocol.commands import Stop
 from wavewrap_protocol.errors import LinkError, UsageError
 from wavewrap_protocol.payloads import Side
 from wavewrap_sim.air import AirController
+from wavewrap_sim.virtual_time import run_virtual
 
 OUR_SERVICE = (AdvertisingData.COMPLETE_LIST_OF_128_BIT_SERVICE_CLASS_UUIDS, bytes(UUID(uuids.SERVICE)))
 BATTERY_ONLY = (AdvertisingData.COMPLETE_LIST_OF_16_BIT_SERVICE_CLASS_UUIDS, b"\x0f\x18")
@@ -134,8 +134,7 @@ def test_a_connect_cancelled_at_any_step_leaves_no_link_behind(instant: int) -> 
             (sighting,) = await gateway.radio.scan(1.0)
             air.delay(gateway.controller, 0.005)
             attempt = asyncio.create_task(gateway.radio.connect(sighting, 20.0))
-            while not gateway.controller.le_connections:
-                await asyncio.sleep(0.001)
+            await gateway.linked()
             # From here the handshake takes about 0.15 s, each exchange 10 ms.
             await asyncio.sleep(instant * 0.019)
             assert not attempt.done()

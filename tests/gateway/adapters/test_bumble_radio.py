@@ -9,8 +9,7 @@ from bleak import BleakClient, BleakScanner
 from bleak.backends.device import BLEDevice
 from bleak.exc import BleakBluetoothNotAvailableError, BleakError, BleakGATTProtocolError
 from bumble.transport.common import AsyncPipeSink, Transport, TransportInitError
-from tests.support.virtual_air import CuttableAir, PipeSource, open_pipe
-from tests.support.virtual_time import run_virtual
+from tests.support.virtual_air import CuttableAir
 from tests.support.virtual_wraps import GatewayRadio, Station, on_the_air, open_gateway_radio
 
 from wavewrap_gateway.adapters.bumble_radio import BumbleClient, BumbleRadio, BumbleScanner, ControllerGoneError
@@ -18,6 +17,8 @@ from wavewrap_protocol import uuids
 from wavewrap_protocol.commands import ControlWrite, Stream, TimePing
 from wavewrap_protocol.reports import Answer, TimePong
 from wavewrap_sim.air import AirController
+from wavewrap_sim.hci_pipe import PipeSource, open_pipe
+from wavewrap_sim.virtual_time import run_virtual
 
 WRITE_NOT_PERMITTED = 0x03
 READ_NOT_PERMITTED = 0x02
@@ -25,9 +26,11 @@ READ_NOT_PERMITTED = 0x02
 
 
 async def find(gateway: GatewayRadio, address: str) -> BLEDevice:
-    found = await BleakScanner.find_device_by_address(address, timeout=5.0, backend=BumbleScanner, radio=gateway.host)
-    assert found is not None
-    return found
+    async with BleakScanner(backend=BumbleScanner, radio=gateway.host) as scanner:
+        async for device, _ in scanner.advertisement_data():
+            if device.address == address:
+                return device
+    raise AssertionError(f"{address} is not on the air")
 
 
 @asynccontextmanager
@@ -173,8 +176,7 @@ def test_a_link_lost_while_it_is_explored_is_an_error() -> None:
             air.delay(gateway.controller, 0.01)
             client = BleakClient(device, timeout=5.0, backend=BumbleClient, radio=gateway.host)
             connect = asyncio.create_task(client.connect())
-            while not gateway.controller.le_connections:
-                await asyncio.sleep(0.001)
+            await gateway.linked()
             await asyncio.sleep(0.055)
             stations[0].cut()
             with pytest.raises(BleakError, match="the link was lost during the operation"):

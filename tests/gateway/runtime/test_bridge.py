@@ -4,11 +4,11 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from itertools import pairwise
 from random import Random
 
 import pytest
 from tests.support.virtual_sessions import RecordingPublisher, make_short_program, prepare_session
-from tests.support.virtual_time import run_virtual
 from tests.support.virtual_wraps import VirtualWraps, on_the_air, open_gateway_radio
 
 from wavewrap_gateway.core.lateness import Lateness
@@ -31,6 +31,7 @@ from wavewrap_protocol.payloads import (
     WrapEvent,
     WrapState,
 )
+from wavewrap_sim.virtual_time import run_virtual
 
 GATEWAY = "attic"
 NAMES = ("left-calf", "virtual-2")
@@ -136,9 +137,9 @@ def test_telemetry_tells_when_a_sample_was_taken(record: Record, name: str) -> N
 @pytest.mark.parametrize("name", NAMES)
 def test_states_go_out_on_change_and_seldom(record: Record, name: str) -> None:
     states, times_s = record.publisher.of(WrapState, name), record.publisher.times_of(WrapState, name)
-    assert all(one.model_copy(update={"clock": other.clock}) != other for one, other in zip(states, states[1:], strict=False))
+    assert all(one.model_copy(update={"clock": other.clock}) != other for one, other in pairwise(states))
     by_change_s = [at_s for at_s in times_s if at_s != record.broker_back_s]
-    gaps_s = [later - one for one, later in zip(by_change_s, by_change_s[1:], strict=False)]
+    gaps_s = [later - one for one, later in pairwise(by_change_s)]
     assert min(gaps_s) >= STATE_PERIOD_S - 0.001
     assert STATE_PERIOD_S >= 0.5
 

@@ -6,7 +6,6 @@ from dataclasses import replace
 
 import pytest
 from tests.support.virtual_sessions import make_short_program, prepare_session, summarise
-from tests.support.virtual_time import run_virtual
 from tests.support.virtual_wraps import Station, run_wraps
 
 from wavewrap_gateway.core.session import SessionState
@@ -18,6 +17,7 @@ from wavewrap_protocol.limits import LEASE_DEFAULT_MS
 from wavewrap_protocol.payloads import EndedHow
 from wavewrap_sim.log import LogEntry
 from wavewrap_sim.plant_parameters import PlantParameters
+from wavewrap_sim.virtual_time import run_virtual
 from wavewrap_sim.wrap import SimulatedWrap, WrapSettings
 
 CYCLE_S = 9.0

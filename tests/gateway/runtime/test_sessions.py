@@ -5,13 +5,13 @@ from random import Random
 
 import pytest
 from tests.support.virtual_sessions import make_short_program, prepare_session, summarise
-from tests.support.virtual_time import run_virtual
 from tests.support.virtual_wraps import Station, VirtualWraps, run_wraps
 
 from wavewrap_gateway.core.session import SessionState
 from wavewrap_gateway.runtime.session_runner import Outcome, SessionRunner
 from wavewrap_protocol.enums import DeviceState
 from wavewrap_protocol.payloads import EndedHow
+from wavewrap_sim.virtual_time import run_virtual
 
 CYCLE_S = 9.0
 START_WITHIN_S = 3.0

@@ -1,13 +1,12 @@
 """The link to one wrap: it comes back by itself, and brings what was missed; what cannot come back says so."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from random import Random
 
 import pytest
-from tests.support.virtual_time import run_virtual
-from tests.support.virtual_wraps import MakeWrap, Station, VirtualWraps, on_the_air, open_gateway_radio, run_wraps
+from tests.support.virtual_wraps import MakeWrap, Station, VirtualWraps, on_the_air, open_gateway_radio, run_wraps, until
 
 from wavewrap_gateway.core.link_state import Closed, Failed, Lost, Ready
 from wavewrap_gateway.runtime.roster import READY_S, SCAN_S, find_wraps, linked
@@ -20,9 +19,8 @@ from wavewrap_protocol.errors import LinkError
 from wavewrap_protocol.limits import VERSION_MAJOR
 from wavewrap_protocol.reports import StateReport
 from wavewrap_sim.firmware import Outgoing
+from wavewrap_sim.virtual_time import run_virtual
 from wavewrap_sim.wrap import SimulatedWrap
-
-STEP_S = 0.01
 
 
 class Witness:
@@ -56,13 +54,6 @@ async def one_wrap(make_wrap: MakeWrap = SimulatedWrap) -> AsyncIterator[tuple[V
     async with run_wraps(1, make_wrap=make_wrap) as virtual:
         (wrap,) = virtual.wraps
         yield virtual, virtual.stations[0], wrap, Witness(wrap)
-
-
-async def until(condition: Callable[[], bool]) -> None:
-    """Look every 10 ms; the test's own time limit ends a wait in vain."""
-    async with asyncio.timeout(60.0):
-        while not condition():
-            await asyncio.sleep(STEP_S)
 
 
 def assert_gapless(numbers: list[int]) -> None:
