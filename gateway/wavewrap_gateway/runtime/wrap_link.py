@@ -32,8 +32,9 @@ CONNECT_S = 20.0
 """Choice, as long-lived BLE clients do: a busy adapter needs seconds; the lease has vented the wrap long before."""
 
 SILENCE_CHECK_S = 1.0
-SILENCE_S = 2.0
-"""No frame for this long while streaming means that the link is dead. Choice: twenty default batches, under half a lease."""
+SILENCE_S = 4.5
+"""No frame for this long while streaming means that the link is dead. Choice: longer than the supervision timeout of 4 s that wraps ask
+for, because a shorter fade heals by itself and faster than a new connection would."""
 
 WARM_UP_PINGS = 12
 WARM_UP_GAP_S = (0.03, 0.12)
