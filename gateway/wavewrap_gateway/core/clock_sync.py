@@ -5,9 +5,10 @@ A ping leaves the host at ``sent_s``, is stamped by the device at ``received_tic
 
     host(received_tick) >= sent_s        and        host(answered_tick) <= returned_s
 
-Lines that satisfy all stamps of the window form a convex set; at a given tick they span an interval. Its middle is the estimate, half its
-width the uncertainty: a bound, not a spread, as long as the crystal keeps its rate within the window. Frames that the device stamped as it sent them tighten the
-upper side. No clock, no loop: time is passed in.
+Lines that satisfy all stamps of the window form a convex set; at a given tick they span an interval. Its middle is the estimate, half
+its width the uncertainty: a bound, not a spread, as long as the crystal keeps its rate within the window. Lease renewals, whose answers
+tell when they were received, bound the line from below too, and telemetry frames, which tell when they were sent, from above. No clock,
+no loop: time is passed in.
 
 Source of the method: lower envelopes of one-way delays, as in Moon, Skelly and Towsley, "Estimation and removal of clock skew from network
 delay measurements" (INFOCOM 1999), used in both directions.
