@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 from tests.support.virtual_sessions import make_short_program, prepare_session, summarise
-from tests.support.virtual_wraps import Station, run_wraps
+from tests.support.virtual_wraps import Station, run_wraps, until
 
 from wavewrap_gateway.core.session import SessionState
 from wavewrap_gateway.runtime.session_runner import VENT_S
@@ -72,6 +72,29 @@ def test_a_fault_of_one_wrap_vents_all() -> None:
             assert (again.ended, again.vented) == (EndedHow.FAULTED, True)
             assert again.reason == "virtual-2 refused ARM: FAULT_PRESENT (4): acknowledge the fault after its cause is gone"
             assert healthy.is_vented
+
+    run_virtual(work())
+
+
+def test_the_first_failure_ends_the_rounds_of_all() -> None:
+    """A wrap out of reach must not find its lease renewed when it comes back to a session that is over."""
+
+    async def work() -> None:
+        async with run_wraps(2, make_wrap=make_weak_right) as virtual:
+            runner = prepare_session(virtual, make_short_program(chambers=[1], hold_s=8), 14.0)
+            task = asyncio.create_task(runner.run())
+            far, weak = virtual.stations
+            await until(lambda: weak.wrap.state is DeviceState.RUNNING)
+            await asyncio.sleep(3.0)
+            far.cut()
+            await until(lambda: runner.state is SessionState.ENDING)
+            await asyncio.sleep(0.01)
+            running = {task.get_coro().__qualname__ for task in asyncio.all_tasks()}  # type: ignore[union-attr]  # all run coroutines
+            assert not {name for name in running if name.startswith("SessionRunner._keep")}
+            far.restore()
+            outcome = await task
+            assert (outcome.ended, outcome.vented) == (EndedHow.FAULTED, True)
+            assert "NO_RISE" in outcome.reason
 
     run_virtual(work())
 

@@ -13,10 +13,10 @@ from wavewrap_gateway.runtime.roster import READY_S, SCAN_S, find_wraps, linked
 from wavewrap_gateway.runtime.wrap import Wrap, topic_name
 from wavewrap_gateway.runtime.wrap_link import SILENCE_CHECK_S, SILENCE_S, Booted, FrameArrived, LinkChanged, LinkEvent, ReportArrived
 from wavewrap_protocol import uuids
-from wavewrap_protocol.commands import Arm
+from wavewrap_protocol.commands import Arm, ControlWrite, End
 from wavewrap_protocol.enums import Cause, DeviceState, Result
 from wavewrap_protocol.errors import LinkError
-from wavewrap_protocol.limits import VERSION_MAJOR
+from wavewrap_protocol.limits import REPORTS_KEPT, VERSION_MAJOR
 from wavewrap_protocol.reports import StateReport
 from wavewrap_sim.firmware import Outgoing
 from wavewrap_sim.virtual_time import run_virtual
@@ -133,6 +133,34 @@ def test_reports_missed_during_a_loss_are_sent_again_once_and_in_order() -> None
             assert witness.report_numbers() == sorted(witness.report_numbers())
             assert wrap.link.lost_reports == 0
             assert wrap.picture.cause is Cause.VENTED
+
+    run_virtual(work())
+
+
+def test_reports_that_the_wrap_has_forgotten_are_counted_and_not_waited_for() -> None:
+    async def work() -> None:
+        async with one_wrap() as (_, station, wrap, witness):
+            clock = asyncio.get_running_loop().time
+            await wrap.link.command(Arm(77, 2_000, 6_000))
+            await wrap.link.command(End(77))
+            await asyncio.sleep(1.0)
+            known = witness.report_numbers()[-1]
+            station.cut()
+            for number in range(60):
+                for command in (Arm(100 + number, 2_000, 6_000), End(100 + number)):
+                    station.wrap.write(clock(), uuids.CONTROL, ControlWrite(number, command).encode())
+                    await asyncio.sleep(0.05)
+            told = len(station.states())
+            station.restore()
+            await wrap.link.wait_ready()
+            await asyncio.sleep(3.0)
+            came = [number for number in witness.report_numbers() if number > known]
+            assert came == list(range(came[0], came[0] + REPORTS_KEPT))
+            assert came[-1] == told - 1
+            assert wrap.link.lost_reports == came[0] - known - 1 > 0
+            await wrap.link.command(Arm(78, 2_000, 6_000))
+            await asyncio.sleep(0.5)
+            assert witness.states()[-1] == (DeviceState.ARMED, Cause.COMMAND)
 
     run_virtual(work())
 
