@@ -15,6 +15,7 @@ import typer
 from wavewrap_protocol.errors import LocalError, UsageError, WavewrapError
 from wavewrap_protocol.limits import CHAMBERS_MAX
 from wavewrap_protocol.payloads import Side
+from wavewrap_sim.gatt_security import SecurityMode
 from wavewrap_sim.process import Announcement, SimulatorSettings, serve
 from wavewrap_sim.scenario import CLEAR, load_scenario
 
@@ -34,6 +35,9 @@ def simulate(
     seed: Annotated[int, typer.Option(min=0, help="Same seed, same wraps.")] = 1,
     port: Annotated[int, typer.Option(min=0, max=65535, help="Loopback TCP port for HCI; 0 takes a free one.")] = 9001,
     scenario: Annotated[Path | None, typer.Option(help="Radio conditions, a TOML file; none: a radio without time or loss.")] = None,
+    security: Annotated[
+        SecurityMode, typer.Option(help="open: serve everybody; passkey: ask for a link paired with the passkey shown.")
+    ] = SecurityMode.OPEN,
     log: Annotated[Path | None, typer.Option(help="Write what the wraps truly did here, one JSON object a line.")] = None,
     with_parent: Annotated[bool, typer.Option(help="End when standard input ends; tell on stdout why not.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Announce on one JSON line.")] = False,
@@ -53,13 +57,16 @@ def simulate(
             print(json.dumps({"error": str(cause)}), flush=True)
             raise typer.Exit(2) from cause
         raise
-    settings = SimulatorSettings(sides, chambers, seed, "127.0.0.1", port, radio, log)
+    settings = SimulatorSettings(sides, chambers, seed, "127.0.0.1", port, radio, security, log)
 
     def announce(ready: Announcement) -> None:
         if as_json:
-            print(json.dumps({"radio": ready.radio, "serials": list(ready.serials)}), flush=True)
+            shown = {"passkeys": list(ready.passkeys)} if ready.passkeys else {}
+            print(json.dumps({"radio": ready.radio, "serials": list(ready.serials), **shown}), flush=True)
         else:
             print(f"{wraps} simulated wrap(s), {chambers} chambers each: {', '.join(ready.serials)}")
+            for serial, passkey in zip(ready.serials, ready.passkeys, strict=False):
+                print(f"{serial} shows passkey {passkey}")
             print(f"try:  wavewrap run recovery --radio {ready.radio}", flush=True)
 
     try:

@@ -1,6 +1,7 @@
 """A simulated wrap as a bumble peripheral: advertising, GATT server, and the task that keeps the wrap in step with the clock.
 
-Not responsible for what a write means (:mod:`wavewrap_sim.firmware`) nor for the physics (:mod:`wavewrap_sim.pneumatics`).
+Not responsible for what a write means (:mod:`wavewrap_sim.firmware`), for who may write (:mod:`wavewrap_sim.gatt_security`), nor for the
+physics (:mod:`wavewrap_sim.pneumatics`).
 """
 
 import asyncio
@@ -8,11 +9,10 @@ import logging
 from collections.abc import Callable, Iterable
 
 from bumble import hci
-from bumble.att import ATT_Error, ErrorCode
 from bumble.controller import Controller
 from bumble.core import UUID, AdvertisingData, BaseBumbleError
-from bumble.device import Connection, Device
-from bumble.gatt import Characteristic, CharacteristicValue, Service
+from bumble.device import Connection, Device, DeviceConfiguration
+from bumble.gatt import Characteristic, Service
 from bumble.host import Host
 from bumble.transport.common import AsyncPipeSink
 
@@ -21,6 +21,7 @@ from wavewrap_protocol.enums import AdvertisingFlag
 from wavewrap_protocol.limits import ATT_MTU_MIN
 from wavewrap_protocol.payloads import Side
 from wavewrap_sim.firmware import Outgoing
+from wavewrap_sim.gatt_security import GattSecurity
 from wavewrap_sim.wrap import SimulatedWrap
 
 __all__ = ["WrapPeripheral"]
@@ -55,17 +56,29 @@ _WRAP_CHARACTERISTICS: dict[str, Characteristic.Properties] = {
 
 
 class WrapPeripheral:
-    """One wrap on the air. ``clock`` gives host seconds, the same for every wrap of a process."""
+    """One wrap on the air. ``clock`` gives host seconds, the same for every wrap of a process.
 
-    def __init__(self, wrap: SimulatedWrap, controller: Controller, address: str, clock: Callable[[], float]) -> None:
+    With a ``passkey`` the wrap asks for a paired link and its pairing window is open; without one it serves everybody.
+    """
+
+    def __init__(
+        self, wrap: SimulatedWrap, controller: Controller, address: str, clock: Callable[[], float], passkey: int | None = None
+    ) -> None:
         self._wrap = wrap
         self._clock = clock
+        self._pairing_window = passkey is not None
         self._characteristics: dict[str, Characteristic[bytes]] = {}
         self._device = Device(
-            name=f"wavewrap {wrap.settings.model}",
-            address=hci.Address(address),
+            config=DeviceConfiguration(
+                name=f"wavewrap {wrap.settings.model}",
+                address=hci.Address(address),
+                gap_service_enabled=False,
+                gatt_service_enabled=False,
+            ),
             host=Host(controller, AsyncPipeSink(controller)),
         )
+        self._security = GattSecurity(passkey)
+        self._security.install(self._device)
         self._device.add_services(self._services())
         self._device.on(Device.EVENT_CONNECTION, self._on_connection)
         self._central: Connection | None = None
@@ -86,8 +99,8 @@ class WrapPeripheral:
             uuids.FIRMWARE_REVISION: __version__,
         }
         wrap = [self._wrap_characteristic(uuid, properties) for uuid, properties in _WRAP_CHARACTERISTICS.items()]
-        battery = _read_only(uuids.BATTERY_LEVEL, lambda: bytes((round(self._wrap.battery_pct),)))
-        facts = [_read_only(uuid, text.encode) for uuid, text in identity.items()]
+        battery = self._read_only(uuids.BATTERY_LEVEL, lambda: bytes((round(self._wrap.battery_pct),)))
+        facts = [self._read_only(uuid, text.encode) for uuid, text in identity.items()]
         return [
             Service(UUID(uuids.SERVICE), wrap),
             Service(UUID(uuids.BATTERY_SERVICE), [battery]),
@@ -95,27 +108,26 @@ class WrapPeripheral:
         ]
 
     def _wrap_characteristic(self, uuid: str, properties: Characteristic.Properties) -> Characteristic[bytes]:
-        def write(_connection: object, value: bytes) -> None:
-            if not properties & (_WRITE | _COMMAND):
-                raise ATT_Error(ErrorCode.WRITE_NOT_PERMITTED)
-            self._send(self._wrap.write(self._clock(), uuid, bytes(value)))
+        def write(value: bytes) -> None:
+            self._send(self._wrap.write(self._clock(), uuid, value))
             self._keep_time()
 
-        def read(_connection: object) -> bytes:
-            if not properties & _READ:
-                raise ATT_Error(ErrorCode.READ_NOT_PERMITTED)
-            return self._wrap.read(self._clock(), uuid)
-
-        made: Characteristic[bytes] = Characteristic(
-            UUID(uuid), properties, Characteristic.READABLE | Characteristic.WRITEABLE, CharacteristicValue(read=read, write=write)
-        )
+        made = self._security.make_characteristic(uuid, properties, lambda: self._wrap.read(self._clock(), uuid), write)
         self._characteristics[uuid] = made
         return made
+
+    def _read_only(self, uuid: str, read: Callable[[], bytes]) -> Characteristic[bytes]:
+        def write(_value: bytes) -> None:
+            raise AssertionError(f"{uuid} let a write through")
+
+        return self._security.make_characteristic(uuid, _READ, read, write)
 
     async def start(self) -> None:
         """Go on the air."""
         await self._device.power_on()
         flags = AdvertisingFlag.RIGHT_SIDE if self._wrap.settings.side is Side.RIGHT else AdvertisingFlag(0)
+        if self._pairing_window:
+            flags |= AdvertisingFlag.PAIRING_WINDOW
         maker = uuids.ADVERTISED_COMPANY_ID.to_bytes(2, "little") + bytes((flags,)) + self._wrap.settings.model.encode()
         advertised = AdvertisingData(
             [
@@ -163,6 +175,7 @@ class WrapPeripheral:
     def _on_connection(self, connection: Connection) -> None:
         self._central = connection
         self._gone = asyncio.get_running_loop().create_future()
+        self._security.watch(connection)
         connection.on(Connection.EVENT_CONNECTION_ATT_MTU_UPDATE, self._on_mtu)
         connection.on(Connection.EVENT_DISCONNECTION, self._on_disconnection)
         self._wrap.connected(self._clock(), ATT_MTU_MIN - _ATT_HEADER_BYTES)
@@ -193,31 +206,28 @@ class WrapPeripheral:
             indicated = _WRAP_CHARACTERISTICS[message.characteristic] & _INDICATE
             (self._indications if indicated else self._notifications).put_nowait(message)
 
+    def _receiver_of(self, message: Outgoing) -> Connection | None:
+        """Subscribing was under the rules, but a link can be paired anew, and worse."""
+        central = self._central
+        return central if central is not None and self._security.permits(central, message.characteristic) else None
+
     async def _notify(self) -> None:
         while True:
             message = await self._notifications.get()
-            if self._central is not None:
-                await self._device.notify_subscriber(self._central, self._characteristics[message.characteristic], message.data)
+            central = self._receiver_of(message)
+            if central is not None:
+                await self._device.notify_subscriber(central, self._characteristics[message.characteristic], message.data)
 
     async def _indicate(self) -> None:
         """One indication at a time, each confirmed before the next (Bluetooth Core, Vol 3 Part F 3.3.2)."""
         while True:
             message = await self._indications.get()
-            if self._central is None:
+            central = self._receiver_of(message)
+            if central is None:
                 continue
             characteristic = self._characteristics[message.characteristic]
-            confirmed = asyncio.ensure_future(self._device.indicate_subscriber(self._central, characteristic, message.data))
+            confirmed = asyncio.ensure_future(self._device.indicate_subscriber(central, characteristic, message.data))
             await asyncio.wait({confirmed, self._gone}, return_when=asyncio.FIRST_COMPLETED)
             if not confirmed.done():
                 confirmed.cancel()
             await asyncio.gather(confirmed, return_exceptions=True)
-
-
-def _read_only(uuid: str, value: Callable[[], bytes]) -> Characteristic[bytes]:
-    """bumble's server enforces no properties: without a refusal of our own a write would be swallowed, or never be answered."""
-
-    def refuse(_connection: object, _value: bytes) -> None:
-        raise ATT_Error(ErrorCode.WRITE_NOT_PERMITTED)
-
-    accessors: CharacteristicValue[bytes] = CharacteristicValue(read=lambda _: value(), write=refuse)
-    return Characteristic(UUID(uuid), _READ, Characteristic.READABLE, accessors)

@@ -16,6 +16,7 @@ from typing import Any, TextIO
 from wavewrap_protocol.payloads import Side
 from wavewrap_sim.air import Air, AirController
 from wavewrap_sim.gatt import WrapPeripheral
+from wavewrap_sim.gatt_security import SecurityMode
 from wavewrap_sim.hci_server import HciServer
 from wavewrap_sim.log import LogEntry
 from wavewrap_sim.scenario import Scenario
@@ -28,6 +29,9 @@ CRYSTAL_PPM = 50.0
 
 PLANT_SCATTER = 0.1
 """Spread of the wraps' plants around the reference. Choice: no two legs are alike."""
+
+PASSKEYS = 1_000_000
+"""A passkey has six digits (Bluetooth Core, Vol 3 Part H 2.3.5.1)."""
 
 _log = logging.getLogger(__name__)
 
@@ -42,15 +46,17 @@ class SimulatorSettings:
     host: str
     port: int
     scenario: Scenario
+    security: SecurityMode
     log_path: Path | None
 
 
 @dataclass(frozen=True, slots=True)
 class Announcement:
-    """The simulator is ready: ``radio`` is what a gateway needs."""
+    """The simulator is ready: ``radio`` is what a gateway needs. ``passkeys`` is what each wrap shows, empty where they are open."""
 
     radio: str
     serials: Sequence[str]
+    passkeys: Sequence[str]
 
 
 class _LogFile:
@@ -81,6 +87,13 @@ def _settings_of(index: int, side: Side, settings: SimulatorSettings) -> WrapSet
     )
 
 
+def _passkey_of(index: int, settings: SimulatorSettings) -> int | None:
+    if settings.security is SecurityMode.OPEN:
+        return None
+    # A stream of its own: asking for passkeys leaves the wraps as they are.
+    return Random(f"{settings.seed}/{index}/passkey").randrange(PASSKEYS)
+
+
 async def serve(settings: SimulatorSettings, announce: Callable[[Announcement], None], stop: asyncio.Event) -> None:
     """Run until ``stop``. Raises :class:`OSError` when the port or the log file cannot be had."""
     with nullcontext() if settings.log_path is None else settings.log_path.open("w", encoding="utf-8") as file:
@@ -95,19 +108,21 @@ async def _serve(settings: SimulatorSettings, announce: Callable[[Announcement],
     server = HciServer(air)
     port = await server.start(settings.host, settings.port)
     made = [_settings_of(index, side, settings) for index, side in enumerate(settings.sides)]
+    passkeys = [_passkey_of(index, settings) for index in range(len(made))]
     controllers: list[AirController] = []
     peripherals: list[WrapPeripheral] = []
     for index, wrap_settings in enumerate(made):
         controllers.append(AirController(f"wrap {index}", link=air, public_address=f"00:00:5E:00:52:{index + 1:02X}", wrap=index))
         wrap = SimulatedWrap(wrap_settings, loop.time(), log.write)
         address = f"F0:57:52:{settings.seed % 256:02X}:00:{index + 1:02X}"
-        peripherals.append(WrapPeripheral(wrap, controllers[index], address, loop.time))
+        peripherals.append(WrapPeripheral(wrap, controllers[index], address, loop.time, passkeys[index]))
     for peripheral in peripherals:
         await peripheral.start()
     for reboot in settings.scenario.reboots:
         if reboot.wrap < len(peripherals):
             loop.call_later(reboot.at_s, _reboot, air, controllers[reboot.wrap], peripherals[reboot.wrap])
-    announce(Announcement(f"bumble:tcp-client:{settings.host}:{port}", [wrap.serial for wrap in made]))
+    shown = [f"{passkey:06d}" for passkey in passkeys if passkey is not None]
+    announce(Announcement(f"bumble:tcp-client:{settings.host}:{port}", [wrap.serial for wrap in made], shown))
     work: list[asyncio.Future[Any]] = [asyncio.ensure_future(peripheral.run()) for peripheral in peripherals]
     stopping: asyncio.Future[Any] = asyncio.ensure_future(stop.wait())
     try:

@@ -1,0 +1,258 @@
+"""Who may read, write and subscribe to what: the checks that bumble's GATT server leaves to its owner.
+
+bumble takes any encrypted link for an authenticated one, lets anybody subscribe, and enforces no properties. Not responsible for what the
+characteristics mean (:mod:`wavewrap_sim.gatt`). Not modelled: a passkey that changes with each pairing, a pairing window that closes.
+"""
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import IntEnum, StrEnum
+
+from bumble import att
+from bumble.att import ATT_Error, Attribute, AttributeValueV2, Bearer, ErrorCode, is_enhanced_bearer
+from bumble.core import UUID
+from bumble.device import Connection, Device
+from bumble.gatt import GATT_CLIENT_CHARACTERISTIC_CONFIGURATION_DESCRIPTOR, Characteristic, Descriptor
+from bumble.gatt_server import Server
+from bumble.keys import MemoryKeyStore
+from bumble.pairing import PairingConfig, PairingDelegate
+
+from wavewrap_protocol import uuids
+
+__all__ = ["REQUIRED", "GattSecurity", "GuardedServer", "SecurityLevel", "SecurityMode"]
+
+_CCCD_BYTES = 2
+
+_log = logging.getLogger(__name__)
+
+_READ = Characteristic.Properties.READ
+_NOTIFY = Characteristic.Properties.NOTIFY
+_INDICATE = Characteristic.Properties.INDICATE
+_WRITES = Characteristic.Properties.WRITE | Characteristic.Properties.WRITE_WITHOUT_RESPONSE
+
+
+class SecurityMode(StrEnum):
+    """What the wraps of a simulator ask of a gateway."""
+
+    OPEN = "open"
+    PASSKEY = "passkey"
+
+
+class SecurityLevel(IntEnum):
+    """Of a link, or asked of one; each includes those before it. The words are those of the protocol, section 2."""
+
+    OPEN = 0
+    ENCRYPTED = 1
+    AUTHENTICATED = 2
+
+
+REQUIRED: dict[str, SecurityLevel] = {
+    uuids.CAPABILITIES: SecurityLevel.ENCRYPTED,
+    uuids.CONTROL: SecurityLevel.AUTHENTICATED,
+    uuids.STOP: SecurityLevel.ENCRYPTED,
+    uuids.PLAN: SecurityLevel.AUTHENTICATED,
+    uuids.TIME: SecurityLevel.ENCRYPTED,
+    uuids.TELEMETRY: SecurityLevel.ENCRYPTED,
+    uuids.REPORT: SecurityLevel.ENCRYPTED,
+    uuids.BATTERY_LEVEL: SecurityLevel.ENCRYPTED,
+    uuids.MANUFACTURER_NAME: SecurityLevel.OPEN,
+    uuids.MODEL_NUMBER: SecurityLevel.OPEN,
+    uuids.SERIAL_NUMBER: SecurityLevel.OPEN,
+    uuids.HARDWARE_REVISION: SecurityLevel.OPEN,
+    uuids.FIRMWARE_REVISION: SecurityLevel.OPEN,
+}
+"""Section 2 of the protocol, characteristic by characteristic."""
+
+
+class GuardedServer(Server):
+    """bumble's server without its two ways around an orderly refusal."""
+
+    def on_att_write_command(self, bearer: Bearer, request: att.ATT_Write_Command) -> None:
+        """A command that may not be given is ignored (Bluetooth Core, Vol 3 Part F 3.4.5.3); bumble would log it as its own failure."""
+        attribute = self.get_attribute(request.attribute_handle)
+        value = None if attribute is None else attribute.value
+        if isinstance(value, _GuardedValue) and (error := value.write_error(bearer)) is not None:
+            _log.info("a command to handle %d is ignored: %s", request.attribute_handle, error.name)
+            return
+        super().on_att_write_command(bearer, request)
+
+    def on_att_read_multiple_request(self, bearer: Bearer, request: att.ATT_Read_Multiple_Request) -> None:
+        """Not supported, as it may be (Vol 3 Part F 3.4.4.7): bumble would never answer when one of the values may not be read."""
+        self.on_att_request(bearer, request)
+
+    def on_att_read_multiple_variable_request(self, bearer: Bearer, request: att.ATT_Read_Multiple_Variable_Request) -> None:
+        """Not supported, for the same reason."""
+        self.on_att_request(bearer, request)
+
+
+class GattSecurity:
+    """The bonds of one wrap and what they let a link do. ``passkey`` is what the wrap shows; ``None`` enforces properties only."""
+
+    def __init__(self, passkey: int | None) -> None:
+        self._passkey = passkey
+        self._bonds = MemoryKeyStore()
+        self._links: dict[Connection, _LinkKeys] = {}
+
+    def install(self, device: Device) -> None:
+        """Make ``device`` keep its bonds here, pair as a wrap does, and answer through a :class:`GuardedServer`; it has no services yet."""
+        self._device = device
+        device.keystore = self._bonds
+        device.pairing_config_factory = lambda _connection: self._pairing()
+        device.host.long_term_key_provider = self._provide_key
+        device.gatt_server = GuardedServer(device)
+        device.add_default_services()
+
+    def watch(self, connection: Connection) -> None:
+        """``connection`` is new: follow its encryption and its pairings."""
+        link = self._links[connection] = _LinkKeys()
+
+        def adopt() -> None:
+            link.in_use = link.offered
+
+        def forget(_reason: int) -> None:
+            # A second attempt would otherwise go on in the middle of the first one.
+            self._device.smp_manager.sessions.pop(connection.handle, None)
+
+        connection.on(Connection.EVENT_CONNECTION_ENCRYPTION_CHANGE, adopt)
+        connection.on(Connection.EVENT_CONNECTION_ENCRYPTION_KEY_REFRESH, adopt)
+        connection.on(Connection.EVENT_PAIRING_FAILURE, forget)
+        connection.on(Connection.EVENT_DISCONNECTION, lambda _reason: self._links.pop(connection, None))
+
+    def level_of(self, connection: Connection) -> SecurityLevel:
+        """What the link is worth: its key counts as authenticated when the bond that it belongs to says so.
+
+        bumble's own ``connection.authenticated`` is set by Just Works too. Keys of legacy pairing lie elsewhere in a bond and never count.
+        """
+        link = self._links.get(connection)
+        if link is None or link.in_use is None or not connection.is_encrypted:
+            return SecurityLevel.OPEN
+        bonds = (bond.ltk for bond in self._bonds.all_keys.values())
+        known = any(key is not None and key.authenticated and key.value == link.in_use for key in bonds)
+        return SecurityLevel.AUTHENTICATED if known else SecurityLevel.ENCRYPTED
+
+    def permits(self, connection: Connection, uuid: str) -> bool:
+        """Whether the characteristic's values may go over this link now."""
+        return self._error(connection, uuid) is None
+
+    def make_characteristic(
+        self, uuid: str, properties: Characteristic.Properties, read: Callable[[], bytes], write: Callable[[bytes], None]
+    ) -> Characteristic[bytes]:
+        """A characteristic, with its CCCD where it has one, that lets through only what ``properties`` and :data:`REQUIRED` allow."""
+        value = _GuardedValue(
+            lambda _bearer: read(),
+            lambda _bearer, data: write(bytes(data)),
+            lambda bearer: self._error(bearer, uuid) if properties & _READ else ErrorCode.READ_NOT_PERMITTED,
+            lambda bearer: self._error(bearer, uuid) if properties & _WRITES else ErrorCode.WRITE_NOT_PERMITTED,
+        )
+        permissions = Attribute.Permissions(0)
+        if properties & _READ:
+            permissions |= Attribute.READABLE
+        if properties & _WRITES:
+            permissions |= Attribute.WRITEABLE
+        made: Characteristic[bytes] = Characteristic(UUID(uuid), properties, permissions)
+        made.value = value  # type: ignore[assignment]  # bumble takes it, its annotation does not say so
+        if properties & (_NOTIFY | _INDICATE):
+            made.descriptors = [self._make_cccd(uuid, made)]
+        return made
+
+    def _make_cccd(self, uuid: str, characteristic: Characteristic[bytes]) -> Descriptor:
+        """Readable by anybody, as it has to be (Vol 3 Part G 3.3.3.3); written under the security of its characteristic."""
+        allowed = (0x01 if characteristic.properties & _NOTIFY else 0) | (0x02 if characteristic.properties & _INDICATE else 0)
+
+        def subscribe(bearer: Bearer, data: bytes) -> None:
+            if len(data) != _CCCD_BYTES:
+                raise ATT_Error(ErrorCode.INVALID_ATTRIBUTE_LENGTH)
+            if data[0] & ~allowed or data[1]:
+                raise ATT_Error(ErrorCode.CCCD_IMPROPERLY_CONFIGURED)
+            self._device.gatt_server.write_cccd(bearer, characteristic, bytes(data))
+
+        value = _GuardedValue(
+            lambda bearer: self._device.gatt_server.read_cccd(bearer, characteristic),
+            subscribe,
+            lambda _bearer: None,
+            lambda bearer: self._error(bearer, uuid),
+        )
+        return Descriptor(GATT_CLIENT_CHARACTERISTIC_CONFIGURATION_DESCRIPTOR, Attribute.READABLE | Attribute.WRITEABLE, value)
+
+    def _error(self, bearer: Bearer, uuid: str) -> ErrorCode | None:
+        """What keeps the link from the characteristic, by the table of Vol 3 Part C 10.3.1; ``None``: nothing."""
+        connection = bearer.connection if is_enhanced_bearer(bearer) else bearer
+        level = self.level_of(connection)
+        if self._passkey is None or level >= REQUIRED[uuid]:
+            return None
+        bonded = str(connection.peer_address) in self._bonds.all_keys
+        if level is SecurityLevel.OPEN and bonded:
+            return ErrorCode.INSUFFICIENT_ENCRYPTION
+        return ErrorCode.INSUFFICIENT_AUTHENTICATION
+
+    def _pairing(self) -> PairingConfig:
+        return PairingConfig(
+            sc=True,
+            mitm=self._passkey is not None,
+            bonding=True,
+            delegate=PairingDelegate() if self._passkey is None else _Display(self._passkey),
+            # The address it advertises: a bond under another one would not be found again.
+            identity_address_type=PairingConfig.AddressType.RANDOM,
+        )
+
+    async def _provide_key(self, handle: int, rand: bytes, ediv: int) -> bytes | None:
+        """The key to encrypt a link with, remembered until the link really is encrypted with it."""
+        connection = self._device.lookup_connection(handle)
+        session = self._device.smp_manager.sessions.get(handle)
+        # bumble fails, and never answers, when it is asked before the pairing has come as far as a key.
+        if connection is None or (session is not None and session.sc and not hasattr(session, "ltk")):
+            return None
+        key = await self._device.get_long_term_key(handle, rand, ediv)
+        if connection in self._links:
+            self._links[connection].offered = key
+        return key
+
+
+@dataclass(slots=True)
+class _LinkKeys:
+    """Of one link: the key last given out, and the one that it is encrypted with."""
+
+    offered: bytes | None = None
+    in_use: bytes | None = None
+
+
+class _Display(PairingDelegate):
+    """A wrap has a display for its passkey and no keys to press."""
+
+    def __init__(self, passkey: int) -> None:
+        super().__init__(PairingDelegate.DISPLAY_OUTPUT_ONLY)
+        self._passkey = passkey
+
+    async def generate_passkey(self) -> int:
+        """The passkey that is shown anyway."""
+        return self._passkey
+
+
+class _GuardedValue(AttributeValueV2[bytes]):
+    """A value whose every read and write passes a check first; one that may not be touched gives the error to answer with."""
+
+    def __init__(
+        self,
+        read: Callable[[Bearer], bytes],
+        write: Callable[[Bearer, bytes], None],
+        read_error: Callable[[Bearer], ErrorCode | None],
+        write_error: Callable[[Bearer], ErrorCode | None],
+    ) -> None:
+        super().__init__(read, write)
+        self._read_error = read_error
+        self.write_error = write_error
+
+    def read(self, bearer: Bearer) -> bytes:
+        _refuse(self._read_error(bearer))
+        return super().read(bearer)  # type: ignore[return-value]  # what was given to the constructor awaits nothing
+
+    def write(self, bearer: Bearer, value: bytes) -> None:
+        # Not awaitable: bumble would let a later write overtake one that waits.
+        _refuse(self.write_error(bearer))
+        super().write(bearer, value)
+
+
+def _refuse(error: ErrorCode | None) -> None:
+    if error is not None:
+        raise ATT_Error(error)
