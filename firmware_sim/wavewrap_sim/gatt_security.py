@@ -66,16 +66,41 @@ REQUIRED: dict[str, SecurityLevel] = {
 
 
 class GuardedServer(Server):
-    """bumble's server without its two ways around an orderly refusal."""
+    """bumble's server, telling requests from commands and without its ways around an orderly refusal."""
+
+    def on_att_write_request(self, bearer: Bearer, request: att.ATT_Write_Request) -> None:
+        """Refused where only commands are taken."""
+        self._refuse_request(bearer, request.attribute_handle)
+        super().on_att_write_request(bearer, request)
+
+    def on_att_prepare_write_request(self, bearer: Bearer, request: att.ATT_Prepare_Write_Request) -> None:
+        """Refused at once (Bluetooth Core, Vol 3 Part F 3.4.6.1); bumble would refuse at the end of the queue."""
+        self._refuse_request(bearer, request.attribute_handle)
+        super().on_att_prepare_write_request(bearer, request)
 
     def on_att_write_command(self, bearer: Bearer, request: att.ATT_Write_Command) -> None:
-        """A command that may not be given is ignored (Bluetooth Core, Vol 3 Part F 3.4.5.3); bumble would log it as its own failure."""
-        attribute = self.get_attribute(request.attribute_handle)
-        value = None if attribute is None else attribute.value
-        if isinstance(value, _GuardedValue) and (error := value.write_error(bearer)) is not None:
+        """A command that may not be given is ignored (Vol 3 Part F 3.4.5.3); bumble would log it as its own failure."""
+        value = self._value_of(request.attribute_handle)
+        if value is None:
+            error: ErrorCode | None = ErrorCode.WRITE_NOT_PERMITTED
+        else:
+            error = value.write_error(bearer) if value.takes_commands else ErrorCode.WRITE_NOT_PERMITTED
+        if error is None:
+            super().on_att_write_command(bearer, request)
+        else:
             _log.info("a command to handle %d is ignored: %s", request.attribute_handle, error.name)
-            return
-        super().on_att_write_command(bearer, request)
+
+    def _refuse_request(self, bearer: Bearer, handle: int) -> None:
+        attribute, value = self.get_attribute(handle), self._value_of(handle)
+        if value is not None:
+            _refuse(value.write_error(bearer) if value.takes_requests else ErrorCode.WRITE_NOT_PERMITTED, handle)
+        elif attribute is not None and not attribute.permissions & Attribute.WRITEABLE:
+            # A declaration, or a value of the Bluetooth core's own services: bumble would let anybody overwrite them.
+            _refuse(ErrorCode.WRITE_NOT_PERMITTED, handle)
+
+    def _value_of(self, handle: int) -> "_GuardedValue | None":
+        attribute = self.get_attribute(handle)
+        return attribute.value if attribute is not None and isinstance(attribute.value, _GuardedValue) else None
 
     def on_att_read_multiple_request(self, bearer: Bearer, request: att.ATT_Read_Multiple_Request) -> None:
         """Not supported, as it may be (Vol 3 Part F 3.4.4.7): bumble would never answer when one of the values may not be read."""
@@ -144,6 +169,7 @@ class GattSecurity:
             lambda _bearer, data: write(bytes(data)),
             lambda bearer: self._error(bearer, uuid) if properties & _READ else ErrorCode.READ_NOT_PERMITTED,
             lambda bearer: self._error(bearer, uuid) if properties & _WRITES else ErrorCode.WRITE_NOT_PERMITTED,
+            properties,
         )
         permissions = Attribute.Permissions(0)
         if properties & _READ:
@@ -172,6 +198,7 @@ class GattSecurity:
             subscribe,
             lambda _bearer: None,
             lambda bearer: self._error(bearer, uuid),
+            Characteristic.Properties.READ | Characteristic.Properties.WRITE,
         )
         return Descriptor(GATT_CLIENT_CHARACTERISTIC_CONFIGURATION_DESCRIPTOR, Attribute.READABLE | Attribute.WRITEABLE, value)
 
@@ -230,7 +257,7 @@ class _Display(PairingDelegate):
 
 
 class _GuardedValue(AttributeValueV2[bytes]):
-    """A value whose every read and write passes a check first; one that may not be touched gives the error to answer with."""
+    """A value whose every read and write passes a check first, whichever way bumble comes to it."""
 
     def __init__(
         self,
@@ -238,10 +265,13 @@ class _GuardedValue(AttributeValueV2[bytes]):
         write: Callable[[Bearer, bytes], None],
         read_error: Callable[[Bearer], ErrorCode | None],
         write_error: Callable[[Bearer], ErrorCode | None],
+        properties: Characteristic.Properties,
     ) -> None:
         super().__init__(read, write)
         self._read_error = read_error
         self.write_error = write_error
+        self.takes_requests = bool(properties & Characteristic.Properties.WRITE)
+        self.takes_commands = bool(properties & Characteristic.Properties.WRITE_WITHOUT_RESPONSE)
 
     def read(self, bearer: Bearer) -> bytes:
         _refuse(self._read_error(bearer))
@@ -253,6 +283,7 @@ class _GuardedValue(AttributeValueV2[bytes]):
         super().write(bearer, value)
 
 
-def _refuse(error: ErrorCode | None) -> None:
+def _refuse(error: ErrorCode | None, handle: int = 0) -> None:
+    """Raise ``error``; inside a value bumble fills in the ``handle``."""
     if error is not None:
-        raise ATT_Error(error)
+        raise ATT_Error(error, handle)
