@@ -223,7 +223,7 @@ class Bridge:
             if now_s >= health_s:
                 health_s = now_s + HEALTH_PERIOD_S
                 self._publish_health(now_s)
-            await asyncio.sleep(STATE_PERIOD_S)
+            await asyncio.sleep(STATE_PERIOD_S - self._clocks.monotonic_s() % STATE_PERIOD_S)
 
     def publish_states(self) -> None:
         """Publish the state of each wrap that changed since the last call."""
