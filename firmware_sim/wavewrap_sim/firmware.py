@@ -75,7 +75,7 @@ class Firmware:
         return self._device.drive
 
     def next_wake_tick(self, now_tick: int) -> int:
-        """The tick of the next control period, due step, time answer or frame, whichever comes first; ``now_tick`` when one is due already."""
+        """The tick of the next control period, due step, time answer or frame; ``now_tick`` when one is due already."""
         wake_counts = [self._device.next_wake_count]
         if (pong_count := self._pongs.next_due_count) is not None:
             wake_counts.append(pong_count)

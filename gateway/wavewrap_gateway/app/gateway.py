@@ -72,14 +72,14 @@ class Gateway:
             wave = compile_wave(program, wrap.side, capabilities.chambers, duration_s)
             runs.append(WrapRun(wrap, wave, session_id, self._config.ceiling_mmhg, self._clock))
         self.runner = SessionRunner(name, runs, self._clock, self._lateness, self._timer)
+        self.runner.observe = self._bridge.event
         return self.runner
 
     def view(self) -> SessionView | None:
         """The running session, ``None`` when there is none."""
         if self.runner is None:
             return None
-        elapsed_s = self.runner.elapsed_s()
-        targets = {run.wrap.name: run.wave.target_at(elapsed_s) for run in self.runner.runs}
+        targets = {run.wrap.name: run.targets_mmhg() for run in self.runner.runs}
         return SessionView(self.runner.progress(), targets)
 
     async def play(self, runner: SessionRunner) -> SessionSummary:

@@ -22,8 +22,11 @@ BAR_CELLS = 30
 _EIGHTHS = " ▏▎▍▌▋▊▉"
 
 
-async def watch(gateway: Gateway, *, live: bool) -> None:
-    """Until cancelled: redraw in place on a terminal, a line every few seconds elsewhere, nothing when not ``live``."""
+async def watch(gateway: Gateway, *, live: bool, hint: str) -> None:
+    """Until cancelled: redraw in place on a terminal, a line every few seconds elsewhere, nothing when not ``live``.
+
+    ``hint`` says what a person can press.
+    """
     if not live:
         return
     loop = asyncio.get_running_loop()
@@ -34,7 +37,7 @@ async def watch(gateway: Gateway, *, live: bool) -> None:
             await asyncio.sleep(LINE_S)
     with Live(console=console, auto_refresh=False, transient=True) as screen:
         while True:
-            screen.update(render(gateway, loop.time()), refresh=True)
+            screen.update(render(gateway, loop.time(), hint), refresh=True)
             await asyncio.sleep(FRAME_S)
 
 
@@ -50,14 +53,16 @@ def plain_line(gateway: Gateway, now_s: float) -> str:
     return "  ".join(parts)
 
 
-def render(gateway: Gateway, now_s: float) -> RenderableType:
-    """The whole view at host time ``now_s``."""
+def render(gateway: Gateway, now_s: float, hint: str = "Ctrl-C stops and vents") -> RenderableType:
+    """The whole view at host time ``now_s``, with ``hint`` in its first line."""
     view = gateway.view()
     parts: list[RenderableType] = []
     if view is not None:
         progress = view.progress
         head = f"{progress.program}: {progress.state}, cycle {progress.cycle} of {progress.cycles}, "
-        parts.append(Text(f"{head}{progress.elapsed_s:.0f} of {progress.duration_s:.0f} s   (Ctrl-C stops and vents)"))
+        boost_mmhg = 0.0 if gateway.runner is None else gateway.runner.boost_mmhg()
+        boost = f", boost {boost_mmhg:+g} mmHg" if boost_mmhg else ""
+        parts.append(Text(f"{head}{progress.elapsed_s:.0f} of {progress.duration_s:.0f} s{boost}   ({hint})"))
         parts.append(ProgressBar(total=progress.duration_s, completed=progress.elapsed_s, width=BAR_CELLS * 2))
     top_mmhg = max((max(run.wave.peaks_mmhg) for run in gateway.runner.runs), default=1.0) if gateway.runner is not None else 1.0
     parts.extend(_wrap_view(wrap, view, now_s, max(top_mmhg, 1.0)) for wrap in gateway.wraps)

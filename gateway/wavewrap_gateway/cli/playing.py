@@ -9,6 +9,7 @@ from random import Random
 
 from wavewrap_gateway.app.config import GatewayConfig
 from wavewrap_gateway.app.gateway import Gateway, open_gateway
+from wavewrap_gateway.cli.keys import HELP, Keys, listening
 from wavewrap_gateway.cli.live_view import watch
 from wavewrap_protocol.payloads import EndedHow, SessionSummary
 
@@ -66,12 +67,14 @@ async def play_session(
         async with open_gateway(config, wanted, addresses, rng, tell) as gateway:
             runner = gateway.prepare_session(program, duration_s)
             stop.install(lambda: runner.request_stop(_SIGNALS[stop.received] if stop.received else "stopped"))
-            view = asyncio.create_task(watch(gateway, live=live))
-            try:
-                summary = await gateway.play(runner)
-            finally:
-                view.cancel()
-                await asyncio.gather(view, return_exceptions=True)
+            with listening(Keys(runner, tell)) as has_keys:
+                hint = f"Ctrl-C stops and vents; {HELP}" if has_keys else "Ctrl-C stops and vents"
+                view = asyncio.create_task(watch(gateway, live=live, hint=hint))
+                try:
+                    summary = await gateway.play(runner)
+                finally:
+                    view.cancel()
+                    await asyncio.gather(view, return_exceptions=True)
             summary = complete(gateway, summary)
         code = exit_code(summary, stop.received)
         if code != 0:

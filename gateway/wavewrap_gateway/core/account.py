@@ -102,7 +102,7 @@ class SessionAccount:
             ramp = step.wave.ramp_s * TICKS_PER_S
             # A jump is a ramp that ends at the step, a thousandth of a tick long.
             at += [begin, begin + ramp] if ramp > 0.0 else [begin - 1e-3, begin]
-            level += [now_mmhg, step.wave.target_mmhg]
+            level += [now_mmhg, step.target_mmhg]
         return np.interp(ticks, [max(value, -1e18) for value in at], level)
 
     def peaks_mmhg(self) -> list[float]:
@@ -132,14 +132,20 @@ class SessionAccount:
         ticks, pressure = self._arrays()
         spans: dict[int, list[int]] = defaultdict(list)
         done: dict[int, set[int]] = defaultdict(set)
+        boosts_mmhg: dict[tuple[int, int], float] = {}
         for step in self.carried_out:
-            if step.actual_tick is not None:
+            if step.target_mmhg > 0.0:
+                # Lowered on the way, a chamber has to reach only what it was lowered to.
+                key = step.wave.cycle, step.wave.chamber
+                boosts_mmhg[key] = min(boosts_mmhg.get(key, step.boost_mmhg), step.boost_mmhg)
+            if step.actual_tick is not None and not step.added:
                 spans[step.wave.cycle].append(step.actual_tick)
                 if step.wave.target_mmhg > 0.0:
                     done[step.wave.cycle].add(step.wave.chamber)
         delivered, shortfalls = 0, list[str]()
         for cycle in range(self._wave.cycles):
-            targets_mmhg = self._wave.cycle_peaks_mmhg(cycle)
+            peaks_mmhg = self._wave.cycle_peaks_mmhg(cycle)
+            targets_mmhg = [peak + boosts_mmhg.get((cycle, chamber), 0.0) if peak > 0.0 else 0.0 for chamber, peak in enumerate(peaks_mmhg)]
             wanted = {chamber for chamber, target in enumerate(targets_mmhg) if target > 0.0}
             cut_short = len(spans[cycle]) < sum(step.cycle == cycle for step in self._wave.steps)
             inside = np.zeros(len(ticks), dtype=bool)
@@ -162,8 +168,11 @@ class SessionAccount:
         return Cycles(planned=self._wave.cycles, delivered=delivered), shortfalls
 
     def targets_mmhg(self) -> list[float]:
-        """Highest target of each chamber over the session."""
-        return [round(peak, 2) for peak in self._wave.peaks_mmhg]
+        """Highest target of each chamber over the session, boosts counted in."""
+        highest_mmhg = list(self._wave.peaks_mmhg)
+        for step in self._steps:
+            highest_mmhg[step.wave.chamber] = max(highest_mmhg[step.wave.chamber], step.target_mmhg)
+        return [round(target, 2) for target in highest_mmhg]
 
 
 def _ramp_value(at: list[float], level: list[float], when: float) -> float:

@@ -162,7 +162,7 @@ def _check_wave(program: Program, wave: Wave, queue_depth: int) -> list[Problem]
         )
         problems.append(Problem(key, getattr(program, key), text))
     steps = densest_steps(wave)
-    if steps > queue_depth:
+    if queue_depth and steps > queue_depth:
         text = f"asks for {steps} steps within {HORIZON_S:g} s, the queue of the wrap holds {queue_depth}; lengthen it"
         problems.append(Problem("inflate_s", program.inflate_s, text))
     return problems

@@ -15,6 +15,8 @@ class SessionState(Enum):
 
     ARMING = "arming"
     RUNNING = "running"
+    PAUSED = "paused"
+    """Everything released, the timeline stands still, the leases go on."""
     ENDING = "ending"
     ENDED = "ended"
 
@@ -23,6 +25,8 @@ class SessionEvent(Enum):
     """What moves it."""
 
     ARMED = auto()
+    PAUSE = auto()
+    RESUME = auto()
     FINISH = auto()
     """The wave is over, a person stopped it, or something failed: one way out for all."""
     VENTED = auto()
@@ -35,6 +39,9 @@ TRANSITIONS: dict[tuple[SessionState, SessionEvent], SessionState] = {
     (SessionState.ARMING, SessionEvent.ARMED): SessionState.RUNNING,
     (SessionState.ARMING, SessionEvent.FINISH): SessionState.ENDING,
     (SessionState.RUNNING, SessionEvent.FINISH): SessionState.ENDING,
+    (SessionState.RUNNING, SessionEvent.PAUSE): SessionState.PAUSED,
+    (SessionState.PAUSED, SessionEvent.RESUME): SessionState.RUNNING,
+    (SessionState.PAUSED, SessionEvent.FINISH): SessionState.ENDING,
     (SessionState.ENDING, SessionEvent.FINISH): SessionState.ENDING,
     (SessionState.ENDING, SessionEvent.VENTED): SessionState.ENDED,
     (SessionState.ENDING, SessionEvent.DEADLINE): SessionState.ENDED,

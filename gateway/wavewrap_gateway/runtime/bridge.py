@@ -218,12 +218,13 @@ class Bridge:
         """States on change and health every few seconds, until cancelled."""
         health_s = 0.0
         while True:
+            # On a grid shared with the links' checks: one wake-up for all of them.
+            await asyncio.sleep(STATE_PERIOD_S - self._clocks.monotonic_s() % STATE_PERIOD_S)
             self.publish_states()
             now_s = self._clocks.monotonic_s()
             if now_s >= health_s:
                 health_s = now_s + HEALTH_PERIOD_S
                 self._publish_health(now_s)
-            await asyncio.sleep(STATE_PERIOD_S - self._clocks.monotonic_s() % STATE_PERIOD_S)
 
     def publish_states(self) -> None:
         """Publish the state of each wrap that changed since the last call."""

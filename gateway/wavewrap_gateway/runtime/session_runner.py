@@ -7,14 +7,17 @@ import asyncio
 import logging
 from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass
+from functools import partial
+from math import isfinite
 from typing import Any
 
 from wavewrap_gateway.core.account import quantiles, skew_ms
 from wavewrap_gateway.core.lateness import Lateness
+from wavewrap_gateway.core.scheduler import COMMAND_AHEAD_S, GUARD_S
 from wavewrap_gateway.core.session import SessionEvent, SessionState, next_state
 from wavewrap_gateway.runtime.ticker import LoopTimer, Ticker, Timer
 from wavewrap_gateway.runtime.wrap_run import WrapRun
-from wavewrap_protocol.errors import DeviceError, LinkError
+from wavewrap_protocol.errors import DeviceError, LinkError, LocalError
 from wavewrap_protocol.payloads import EndedHow, MqttCounts, SessionProgress, SessionSummary, WrapSummary
 
 __all__ = ["Outcome", "SessionRunner"]
@@ -58,10 +61,15 @@ class SessionRunner:
         self._stop_reason = ""
         self._start_s: float | None = None
         self._shift_s = 0.0
+        self._paused_s: float | None = None
         self._ended_s: float | None = None
+        self._commanding = asyncio.Lock()
+        self._commands: set[asyncio.Future[None]] = set()
         self._lateness = lateness
         self._timer = LoopTimer() if timer is None else timer
         self.slips = 0
+        self.observe: Callable[[str, str], None] = lambda _kind, _text: None
+        """Called with kind and text of what happens to the timeline."""
 
     @property
     def state(self) -> SessionState:
@@ -75,10 +83,10 @@ class SessionRunner:
             self._stop.set()
 
     def elapsed_s(self) -> float:
-        """Session time, slips not counted; 0 before the start, frozen at the end."""
+        """Session time, slips not counted; 0 before the start, frozen in a pause and at the end."""
         if self._start_s is None:
             return 0.0
-        until_s = self._clock() if self._ended_s is None else self._ended_s
+        until_s = next(at_s for at_s in (self._paused_s, self._ended_s, self._clock()) if at_s is not None)
         return min(max(0.0, until_s - self._start_s - self._shift_s), self.duration_s)
 
     @property
@@ -99,6 +107,85 @@ class SessionRunner:
             cycles=wave.cycles,
         )
 
+    def boost_mmhg(self) -> float:
+        """The boost now in force that is furthest from none, of any chamber of any wrap; 0 before the start."""
+        return max((mmhg for run in self.runs for mmhg in run.boosts_mmhg()), key=abs, default=0.0)
+
+    async def pause(self) -> None:
+        """Release what is inflated at the earliest safe moment and stop the timeline of every wrap alike; the leases go on.
+
+        Returns once every wrap has been told. Raises :class:`LocalError` when nothing runs or the session ends first.
+        """
+        await self._command(self._pause())
+
+    async def resume(self) -> None:
+        """Go on with the steps that are left. The timeline moves, for every wrap alike, only as far as the next inflation needs it.
+
+        So a pause counts as rest. Raises :class:`LocalError` when there is no pause or the session ends first.
+        """
+        await self._command(self._resume())
+
+    async def boost(self, mmhg: float, chamber: int | None = None) -> None:
+        """Add ``mmhg`` (under 0: lower) on ``chamber``, counted from 0, or on all, as far as :mod:`wavewrap_gateway.core.boost` lets it.
+
+        A raise reaches a chamber with its next inflation, a reduction also what is inflated now. Raises :class:`LocalError` for no such
+        chamber or number, before the start and when the session ends first.
+        """
+        await self._command(self._boost(mmhg, chamber))
+
+    async def _command(self, work: Coroutine[Any, Any, None]) -> None:
+        """Carry out ``work``, even when the caller gives up: half of the wraps paused would be worse than all."""
+        task = asyncio.ensure_future(work)
+        self._commands.add(task)
+        task.add_done_callback(self._commands.discard)
+        await asyncio.wait({task})
+        if task.cancelled():
+            raise LocalError("the session ended before the command was carried out: start another one")
+        task.result()
+
+    def _require(self, what: str, *allowed: SessionState) -> None:
+        if self._state not in allowed:
+            when = " or ".join(state.value for state in allowed)
+            raise LocalError(f"{what}: the session is {self._state.value}; try again when it is {when}")
+
+    async def _pause(self) -> None:
+        async with self._commanding:
+            self._require("pause", SessionState.RUNNING)
+            cut_s = self._clock() + COMMAND_AHEAD_S
+            self._enter(SessionEvent.PAUSE)
+            self._paused_s = cut_s
+            await _together(*(run.feed.replan(cut_s, run.scheduler.pause) for run in self.runs))
+            self._tell("session_paused", f"at {self.elapsed_s():.1f} s, everything is released")
+
+    async def _resume(self) -> None:
+        async with self._commanding:
+            self._require("resume", SessionState.PAUSED)
+            risings_s = [at_s for run in self.runs if (at_s := run.scheduler.next_rising_s()) is not None]
+            shift_s = max(0.0, self._clock() + LEAD_S - min(risings_s)) if risings_s else 0.0
+            for run in self.runs:
+                run.scheduler.resume(shift_s)
+            self._shift_s += shift_s
+            self._paused_s = None
+            self._enter(SessionEvent.RESUME)
+            self._tell("session_resumed", f"the timeline has moved by {shift_s:.3f} s")
+
+    async def _boost(self, mmhg: float, chamber: int | None) -> None:
+        async with self._commanding:
+            self._require("boost", SessionState.RUNNING, SessionState.PAUSED)
+            chambers = max(run.wave.chambers for run in self.runs)
+            if chamber is not None and not 0 <= chamber < chambers:
+                raise LocalError(f"boost: chamber {chamber + 1} of {chambers}; name one that the wraps have")
+            if not isfinite(mmhg):
+                raise LocalError(f"boost: {mmhg} mmHg is no number; give one")
+            cut_s = self._clock() + COMMAND_AHEAD_S
+            await _together(*(run.feed.replan(cut_s, partial(run.scheduler.change_boost, mmhg, chamber)) for run in self.runs))
+            where = "every chamber" if chamber is None else f"chamber {chamber + 1}"
+            self._tell("session_boosted", f"{mmhg:+g} mmHg on {where}, up to {self.boost_mmhg():+g} mmHg in all")
+
+    def _tell(self, kind: str, text: str) -> None:
+        _log.info("%s: %s", kind, text)
+        self.observe(kind, text)
+
     def _enter(self, event: SessionEvent) -> None:
         self._state = next_state(self._state, event)
 
@@ -112,6 +199,8 @@ class SessionRunner:
             ended, reason = EndedHow.FAULTED, str(cause)
         finally:
             self._ended_s = self._clock()
+            for command in self._commands:
+                command.cancel()
             self._enter(SessionEvent.FINISH)
             _log.info("session ends: %s, %s", ended, reason)
             vented, cancelled = await self._vent_whatever_comes(graceful=ended is EndedHow.COMPLETED)
@@ -169,9 +258,16 @@ class SessionRunner:
     async def _keep(self, run: WrapRun) -> None:
         """Rounds of one wrap until the session time is over and every step is answered for."""
         ticker = Ticker(TICK_S, self._clock, self._lateness, self._timer)
-        while not (run.scheduler.done and self.elapsed_s() >= self.duration_s):
-            await run.keep()
-            await ticker.wait()
+        driver = asyncio.ensure_future(run.feed.drive(self._timer)) if run.scheduler.queueless else None
+        try:
+            while not run.is_over(self.elapsed_s(), self.duration_s):
+                await run.keep()
+                if driver is not None and driver.done():
+                    driver.result()
+                await ticker.wait()
+        finally:
+            if driver is not None:
+                await _cancel(driver)
 
     async def _keep_in_step(self) -> None:
         """Slip the timeline of all wraps when one of them would be late."""
@@ -189,10 +285,11 @@ class SessionRunner:
         """
         late = [run for run in self.runs if run.scheduler.overdue_s(self._clock()) > 0.0]
         for run in self.runs:
-            await run.planning.acquire()
+            await run.feed.planning.acquire()
+        from_s = self._clock() + GUARD_S
         try:
-            await _together(*(run.flush() for run in late))
-            await _together(*(run.flush() for run in self.runs if run not in late))
+            await _together(*(run.feed.flush(from_s) for run in late))
+            await _together(*(run.feed.flush(from_s) for run in self.runs if run not in late))
         except LinkError:
             return
         else:
@@ -200,10 +297,10 @@ class SessionRunner:
                 run.scheduler.slip(shift_s)
             self._shift_s += shift_s
             self.slips += 1
-            _log.warning("the timeline slips by %.3f s", shift_s)
+            self._tell("session_slipped", f"the timeline has moved by {shift_s:.3f} s")
         finally:
             for run in self.runs:
-                run.planning.release()
+                run.feed.planning.release()
 
     def summary(self, outcome: Outcome, mqtt: MqttCounts) -> SessionSummary:
         """The record of the session."""

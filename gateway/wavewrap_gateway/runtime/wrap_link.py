@@ -14,6 +14,7 @@ from typing import TypeVar
 
 from wavewrap_gateway.core.backoff import Backoff
 from wavewrap_gateway.core.clock_sync import ClockSync
+from wavewrap_gateway.core.lead import LeadPredictor
 from wavewrap_gateway.core.link_state import Closed, Connecting, Failed, LinkState, Lost, Preparing, Ready, Searching
 from wavewrap_gateway.core.telemetry import SampleLedger
 from wavewrap_gateway.runtime.exchange import Exchange
@@ -38,7 +39,7 @@ for, because a shorter fade heals by itself and faster than a new connection wou
 
 WARM_UP_PINGS = 12
 WARM_UP_GAP_S = (0.03, 0.12)
-PING_GAP_S = (0.2, 1.0)
+PING_GAP_S = (0.2, 2.5)
 PING_GAP_SHARE = 0.1
 PING_DITHER = (0.7, 1.3)
 """A tenth of the time since the link came up, within bounds: the skew is found soon, then held cheaply. Dithered, so that pings never
@@ -121,6 +122,7 @@ class WrapLink:
         self.capabilities: Capabilities | None = None
         self.battery_pct: int | None = None
         self.clock_sync = ClockSync()
+        self.lead = LeadPredictor()
         self.samples = SampleLedger()
         self.reconnects = 0
         self.garbled = 0
@@ -258,7 +260,8 @@ class WrapLink:
 
     async def _watch_silence(self) -> None:
         while True:
-            await asyncio.sleep(SILENCE_CHECK_S)
+            # On a grid that every link shares: one wake-up for all of them.
+            await asyncio.sleep(SILENCE_CHECK_S - self._clock() % SILENCE_CHECK_S)
             silent_s = self._clock() - self._frame_s
             if silent_s > SILENCE_S:
                 raise LinkError(f"{self._address} has sent nothing for {silent_s:.1f} s")
@@ -296,7 +299,18 @@ class WrapLink:
         if pong is None or pong.boot_id != self.clock_sync.boot_id or (sent_s := self._pings.pop(pong.ping_id, None)) is None:
             return
         self.clock_sync.add_ping(sent_s, pong.received_tick, pong.sent_tick, returned_s)
+        self._watch_way_out(sent_s, pong.received_tick)
         self._pong.set()
+
+    def add_departure(self, sent_s: float, received_tick: int) -> None:
+        """Something that left here at ``sent_s`` was received at ``received_tick``."""
+        self.clock_sync.add_departure(sent_s, received_tick)
+        self._watch_way_out(sent_s, received_tick)
+
+    def _watch_way_out(self, sent_s: float, received_tick: int) -> None:
+        estimate = self.clock_sync.estimate
+        if estimate is not None:
+            self.lead.add(estimate.host_at(self.clock_sync.unwrap(received_tick)) - sent_s)
 
     def _on_answer(self, data: bytes) -> None:
         answer = self._decoded(Answer.decode, data)

@@ -1,6 +1,7 @@
 """One wrap inside a session: keeps its lease and its queue, watches what it says, and vents it.
 
-Not responsible for the other wraps nor for the common timeline (:mod:`wavewrap_gateway.runtime.session_runner`).
+Not responsible for how a plan gets onto the device (:mod:`wavewrap_gateway.runtime.plan_feed`), nor for the
+other wraps nor for the common timeline (:mod:`wavewrap_gateway.runtime.session_runner`).
 """
 
 import asyncio
@@ -8,32 +9,33 @@ from collections.abc import Callable
 from random import Random
 
 from wavewrap_gateway.core.account import SessionAccount
-from wavewrap_gateway.core.clock_sync import ClockEstimate
 from wavewrap_gateway.core.link_state import Failed
 from wavewrap_gateway.core.safety import limits_for
 from wavewrap_gateway.core.scheduler import Scheduler
 from wavewrap_gateway.core.wave import Wave
 from wavewrap_gateway.runtime.exchange import require_ok
+from wavewrap_gateway.runtime.plan_feed import PlanFeed
 from wavewrap_gateway.runtime.wrap import Wrap
 from wavewrap_gateway.runtime.wrap_link import Booted, FrameArrived, LinkEvent, ReportArrived
-from wavewrap_protocol.commands import Arm, End, Flush, Plan, Renew
+from wavewrap_protocol.commands import Arm, End, Plan, Renew
 from wavewrap_protocol.enums import DeviceState, Result
 from wavewrap_protocol.errors import DeviceError, LinkError
 from wavewrap_protocol.limits import LEASE_DEFAULT_MS, LEASE_RENEW_S
 from wavewrap_protocol.payloads import SampleCounts
 from wavewrap_protocol.reports import StepsReport
 from wavewrap_protocol.states import PRESSURISING
-from wavewrap_protocol.units import TICK_MODULUS, mmhg_to_cmmhg
+from wavewrap_protocol.units import mmhg_to_cmmhg
 
-__all__ = ["CLOCK_UNCERTAINTY_MAX_S", "WrapRun"]
-
-CLOCK_UNCERTAINTY_MAX_S = 0.05
-"""No step is scheduled on a clock known worse than this. Choice: a fifth of the guard."""
+__all__ = ["WrapRun"]
 
 ARM_PATIENCE_S = 3.0
 ARM_RETRY_S = 0.25
 """A wrap arms on readings that have settled, a second after it vented or booted. Choice: longer than that, and shorter than the lease of
 the wraps that are armed already."""
+
+LIMIT_MARGIN_S = 2.0
+"""A session without steps left ends this long before the wrap's own limit. Choice: twice the lead, by which a program of the full 60 min
+would run into that limit in its last rest."""
 
 RENEW_DITHER_S = 0.05
 """The longest usual connection interval."""
@@ -46,16 +48,14 @@ class WrapRun:
         self.wrap = wrap
         self.wave = wave
         self.account = SessionAccount(wave)
-        self.planning = asyncio.Lock()
         self._session_id = session_id
         self._ceiling_mmhg = ceiling_mmhg
         self._clock = clock
-        self._scheduler: Scheduler | None = None
+        self._feed: PlanFeed | None = None
         self._lease_ms = LEASE_DEFAULT_MS
         self._lease_end_s = 0.0
+        self._limit_s = 0.0
         self._renew_s = 0.0
-        self._unanswered: Plan | None = None
-        self._flush: tuple[int, Flush] | None = None
         self._in_session = False
         self._rebooted = False
         self._boot_tick = 0
@@ -70,9 +70,9 @@ class WrapRun:
         match event:
             case FrameArrived(frame, _) if self._armed:
                 self.account.add_frame(frame, self._boot_tick + sync.unwrap(frame.tick))
-            case ReportArrived(StepsReport() as report) if self._scheduler is not None:
+            case ReportArrived(StepsReport() as report) if self._feed is not None:
                 ticks = [sync.unwrap(record.actual_tick) for record in report.records]
-                self.account.add_steps(self._scheduler.record(report.records, ticks))
+                self.account.add_steps(self.scheduler.record(report.records, ticks))
             case Booted():
                 # Its ticks start over; in the account they go on.
                 self._boot_tick = self.account.last_tick
@@ -81,11 +81,16 @@ class WrapRun:
                 pass
 
     @property
+    def feed(self) -> PlanFeed:
+        """What sends the schedule; there is one from :meth:`arm` on."""
+        if self._feed is None:
+            raise DeviceError(f"{self.wrap.name} is not armed")
+        return self._feed
+
+    @property
     def scheduler(self) -> Scheduler:
         """The schedule; there is one from :meth:`arm` on."""
-        if self._scheduler is None:
-            raise DeviceError(f"{self.wrap.name} is not armed")
-        return self._scheduler
+        return self.feed.scheduler
 
     def samples(self) -> SampleCounts:
         """Samples since the session was armed."""
@@ -94,7 +99,19 @@ class WrapRun:
 
     def planned_steps(self) -> int:
         """Steps of this wrap in the whole session."""
-        return self._scheduler.planned if self._scheduler is not None else len(self.wave.steps)
+        return self.scheduler.planned if self._feed is not None else len(self.wave.steps)
+
+    def targets_mmhg(self) -> tuple[float, ...]:
+        """What each chamber has been told to be now."""
+        return (0.0,) * self.wave.chambers if self._feed is None else self.scheduler.set_points_mmhg(self._clock())
+
+    def boosts_mmhg(self) -> tuple[float, ...]:
+        """What a person has added to each chamber."""
+        return () if self._feed is None else self.scheduler.boost.added_mmhg
+
+    def is_over(self, elapsed_s: float, duration_s: float) -> bool:
+        """Whether every step is answered for and the session, or what the wrap allows of it, is over but for a last rest."""
+        return self.scheduler.done and (elapsed_s >= duration_s or self._clock() >= self._limit_s - LIMIT_MARGIN_S)
 
     async def arm(self) -> None:
         """Open the session on the device. Raises :class:`DeviceError` or :class:`LinkError`."""
@@ -107,7 +124,8 @@ class WrapRun:
         if batch_steps < 1:
             raise LinkError(f"{self.wrap.name}: {link.payload_bytes} bytes a write carry no step: the adapter needs a larger ATT MTU")
         self._lease_ms = min(LEASE_DEFAULT_MS, capabilities.lease_max_ms)
-        self._scheduler = Scheduler(self.wave.steps, limits, capabilities.queue_depth, batch_steps)
+        scheduler = Scheduler(self.wave.steps, limits, capabilities.queue_depth, batch_steps)
+        self._feed = PlanFeed(self.wrap, self._session_id, scheduler, self._clock, self.account.add_steps)
         self._samples_before = link.samples.counts()
         self._armed = True
         arm = Arm(self._session_id, self._lease_ms, mmhg_to_cmmhg(limits.ceiling_mmhg))
@@ -119,18 +137,12 @@ class WrapRun:
                 break
             await asyncio.sleep(ARM_RETRY_S)
         require_ok(answer, self.wrap.name)
+        self._limit_s = sent_s + capabilities.session_max_s
         self._hold_lease(sent_s)
 
     def _hold_lease(self, sent_s: float) -> None:
-        self._lease_end_s = sent_s + self._lease_ms / 1000.0
+        self._lease_end_s = self.feed.lease_end_s = sent_s + self._lease_ms / 1000.0
         self._renew_s = sent_s + LEASE_RENEW_S
-
-    def _usable_clock(self) -> ClockEstimate | None:
-        """The estimate, when it is good enough to schedule on now."""
-        estimate = self.wrap.link.clock_sync.estimate
-        if estimate is None or estimate.uncertainty_at(self._lease_end_s) > CLOCK_UNCERTAINTY_MAX_S:
-            return None
-        return estimate
 
     def check(self) -> None:
         """Raises :class:`DeviceError` when the wrap is no longer in the session, :class:`LinkError` when it cannot come back in time."""
@@ -156,42 +168,11 @@ class WrapRun:
                 await asyncio.sleep(self._rng.uniform(0.0, RENEW_DITHER_S))
                 sent_s = self._clock()
                 answer = require_ok(await self.wrap.link.command(Renew(self._session_id, self._lease_ms)), self.wrap.name)
-                self.wrap.link.clock_sync.add_departure(sent_s, answer.detail)
+                self.wrap.link.add_departure(sent_s, answer.detail)
                 self._hold_lease(sent_s)
-            async with self.planning:
-                while await self._send_batch():
-                    pass
+            await self.feed.fill()
         except LinkError:
             return
-
-    async def _send_batch(self) -> bool:
-        """Send the next batch, or the one whose answer was lost, with the same ``cmd_id``. Says whether there was one."""
-        if self._unanswered is None:
-            clock = self._usable_clock()
-            if clock is None or self._flush is not None or self.scheduler.overdue_s(self._clock()) > 0.0:
-                return False
-            batch = self.scheduler.next_batch(self._clock(), self._lease_end_s, clock)
-            if batch is None:
-                return False
-            self._unanswered = Plan(self.wrap.link.next_command_id(), self._session_id, batch.first_seq, batch.steps)
-        require_ok(await self.wrap.link.send_plan(self._unanswered), self.wrap.name)
-        self._unanswered = None
-        return True
-
-    async def flush(self) -> None:
-        """Have the device forget what is not due yet, so that it can be planned anew. Hold :attr:`planning`. Raises :class:`LinkError`."""
-        if self._unanswered is not None:
-            await self._send_batch()
-        if self._flush is None:
-            from_tick = self.scheduler.flushable_from(self._clock())
-            if from_tick is None:
-                return
-            self._flush = (self.wrap.link.next_command_id(), Flush(self._session_id, from_tick % TICK_MODULUS))
-        cmd_id, command = self._flush
-        answer = require_ok(await self.wrap.link.command(command, cmd_id), self.wrap.name)
-        # What fell due while the flush was on its way has been carried out: only the device knows how many it forgot.
-        self.scheduler.rewind(answer.detail)
-        self._flush = None
 
     async def vent(self, *, graceful: bool, deadline_s: float) -> bool:
         """END or STOP until the wrap proves that it is vented, or ``deadline_s`` (host).

@@ -71,11 +71,7 @@ def played(wave: Wave, *, late_ticks: int = 0, uncertainty_s: float = 0.001) -> 
     steps: list[ScheduledStep] = []
     for seq, step in enumerate(wave.steps):
         due_tick = round(step.at_s * 10_000)
-        steps.append(
-            ScheduledStep(
-                step, step.at_s, seq, step.at_s, due_tick, uncertainty_s, StepOutcome.EXECUTED, due_tick + late_ticks
-            )
-        )
+        steps.append(ScheduledStep(step, step.at_s, seq, step.at_s, due_tick, uncertainty_s, StepOutcome.EXECUTED, due_tick + late_ticks))
     return steps
 
 

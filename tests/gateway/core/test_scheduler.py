@@ -103,7 +103,7 @@ def test_a_flush_takes_back_what_it_reaches_and_numbers_go_on_without_a_gap() ->
     scheduler.start(1.0)
     scheduler.next_batch(0.0, NEVER_S, CLOCK)
     execute(scheduler, 0)
-    assert scheduler.flushable_from(1.9) == 30_000, "the release at 2.0 is inside the guard and stays"
+    assert scheduler.flushable_from(1.9 + GUARD_S) == 30_000, "the release at 2.0 is inside the guard and stays"
     assert [step.due_tick for step in scheduler.sent] == [10_000, 20_000, 30_000, 40_000, 50_000]
     scheduler.rewind(3)
     scheduler.slip(1.0)
@@ -146,11 +146,11 @@ def test_no_slip_ever_lengthens_a_hold_or_shortens_a_rest(shift_s: float, at: in
     scheduler = Scheduler(steps, LIMITS, queue_depth=1, batch_steps=1)
     scheduler.start(0.0)
     for number in range(at):
-        assert scheduler.next_batch(steps[number].at_s, NEVER_S, CLOCK) is not None
+        assert scheduler.next_batch(steps[number].at_s, NEVER_S, CLOCK, 0.0) is not None
         execute(scheduler, number)
     scheduler.slip(shift_s)
     for number in range(at, len(steps)):
-        assert scheduler.next_batch(1e6, NEVER_S, CLOCK) is not None
+        assert scheduler.next_batch(1e6, NEVER_S, CLOCK, -1e6) is not None
         execute(scheduler, number)
     due = [step.due_s for step in scheduler.sent]
     planned = [step.at_s for step in steps]
@@ -165,7 +165,7 @@ def test_a_flush_that_comes_too_late_for_a_step_leaves_it_sent() -> None:
     scheduler = Scheduler(pulses(3), LIMITS, queue_depth=64, batch_steps=64)
     scheduler.start(1.0)
     scheduler.next_batch(0.0, NEVER_S, CLOCK)
-    assert scheduler.flushable_from(0.7) == 10_000
+    assert scheduler.flushable_from(0.7 + GUARD_S) == 10_000
     scheduler.rewind(4)
     assert [step.due_tick for step in scheduler.sent] == [10_000]
     execute(scheduler, 0)

@@ -9,8 +9,8 @@ from tests.support.virtual_sessions import make_short_program, prepare_session, 
 from tests.support.virtual_wraps import Station, run_wraps, until
 
 from wavewrap_gateway.core.session import SessionState
+from wavewrap_gateway.runtime.plan_feed import CLOCK_UNCERTAINTY_MAX_S
 from wavewrap_gateway.runtime.session_runner import VENT_S
-from wavewrap_gateway.runtime.wrap_run import CLOCK_UNCERTAINTY_MAX_S
 from wavewrap_protocol.commands import Arm
 from wavewrap_protocol.enums import DeviceState, Result
 from wavewrap_protocol.limits import LEASE_DEFAULT_MS
