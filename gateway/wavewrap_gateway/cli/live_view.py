@@ -54,7 +54,7 @@ def plain_line(gateway: Gateway, now_s: float) -> str:
 
 
 def render(gateway: Gateway, now_s: float, hint: str = "Ctrl-C stops and vents") -> RenderableType:
-    """The whole view at host time ``now_s``, with ``hint`` in its first line."""
+    """The whole view at host time ``now_s``, with ``hint`` under its first line."""
     view = gateway.view()
     parts: list[RenderableType] = []
     if view is not None:
@@ -62,7 +62,8 @@ def render(gateway: Gateway, now_s: float, hint: str = "Ctrl-C stops and vents")
         head = f"{progress.program}: {progress.state}, cycle {progress.cycle} of {progress.cycles}, "
         boost_mmhg = 0.0 if gateway.runner is None else gateway.runner.boost_mmhg()
         boost = f", boost {boost_mmhg:+g} mmHg" if boost_mmhg else ""
-        parts.append(Text(f"{head}{progress.elapsed_s:.0f} of {progress.duration_s:.0f} s{boost}   ({hint})"))
+        parts.append(Text(f"{head}{progress.elapsed_s:.0f} of {progress.duration_s:.0f} s{boost}"))
+        parts.append(Text(hint, style="dim"))
         parts.append(ProgressBar(total=progress.duration_s, completed=progress.elapsed_s, width=BAR_CELLS * 2))
     top_mmhg = max((max(run.wave.peaks_mmhg) for run in gateway.runner.runs), default=1.0) if gateway.runner is not None else 1.0
     parts.extend(_wrap_view(wrap, view, now_s, max(top_mmhg, 1.0)) for wrap in gateway.wraps)
