@@ -9,7 +9,7 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
-from math import ceil, inf
+from math import ceil
 from random import Random
 
 from wavewrap_sim.outages import Outages
@@ -19,8 +19,8 @@ __all__ = ["Direction", "LinkLayer", "LinkTiming"]
 BYTE_S = 8e-6
 """On air at 1 Mbit/s (LE 1M)."""
 
-PACKET_OVERHEAD_BYTES = 10
-"""Preamble 1, access address 4, header 2, CRC 3 (Vol 6 Part B 2.1). The L2CAP header is part of the payload."""
+PACKET_OVERHEAD_BYTES = 14
+"""Preamble 1, access address 4, header 2, CRC 3, and the L2CAP header 4 (Vol 6 Part B 2.1, Vol 3 Part A 3.1)."""
 
 FRAME_SPACE_S = 150e-6
 """Between two packets of an event (Vol 6 Part B 4.1.1)."""
@@ -30,12 +30,6 @@ PREPARE_S = 100e-6
 
 UPDATE_EVENTS = 6
 """A parameter update takes effect this many events later, the least the standard asks for (Vol 6 Part B 5.1.1)."""
-
-WATCH_PERIODS = 3.0
-"""Random outages are looked for so many supervision timeouts ahead. Choice: more than one, or an outage could slip through in between."""
-
-SAME_S = 1e-6
-"""Instants closer than this are the same: anchors are sums of floats."""
 
 EMPTY_S = PACKET_OVERHEAD_BYTES * BYTE_S
 
@@ -58,7 +52,6 @@ class LinkTiming:
 
 @dataclass(frozen=True, slots=True)
 class _Packet:
-    ready_s: float
     air_s: float
     deliver: Callable[[], None]
 
@@ -88,8 +81,7 @@ class LinkLayer:
         self._event: asyncio.TimerHandle | None = None
         self._deliveries: set[asyncio.TimerHandle] = set()
         self._supervision: asyncio.TimerHandle | None = None
-        self._next_free_s = 0.0
-        self._closed = False
+        self._event_end_s = 0.0
         self._watch()
 
     @property
@@ -98,24 +90,19 @@ class LinkLayer:
         return self._timing
 
     def send(self, direction: Direction, payload_bytes: int, deliver: Callable[[], None]) -> None:
-        """Queue a packet; ``deliver`` is called when it has arrived, never when the link is closed before."""
-        if self._closed:
-            return
-        ready_s = self._loop.time() + PREPARE_S
-        self._queues[direction].append(_Packet(ready_s, (payload_bytes + PACKET_OVERHEAD_BYTES) * BYTE_S, deliver))
+        """Queue a packet; ``deliver`` is called when it has arrived."""
+        air_s = (payload_bytes + PACKET_OVERHEAD_BYTES) * BYTE_S
+        self._queues[direction].append(_Packet(air_s, deliver))
         if self._event is None:
-            self._schedule(ready_s)
+            self._schedule(self._loop.time() + PREPARE_S)
 
     def update(self, timing: LinkTiming, applied: Callable[[], None]) -> None:
         """Change to ``timing`` :data:`UPDATE_EVENTS` events from now, then call ``applied``."""
-        if self._closed:
-            return
         instant_s = self._anchor_after(self._loop.time()) + UPDATE_EVENTS * self._timing.interval_s
         self._call_at(instant_s, lambda: self._apply(timing, instant_s, applied))
 
     def close(self) -> None:
-        """The connection is over: what was queued is gone, what is sent from now on too."""
-        self._closed = True
+        """The connection is over: what was queued is gone."""
         for timer in (self._event, self._supervision, *self._deliveries):
             if timer is not None:
                 timer.cancel()
@@ -141,7 +128,7 @@ class LinkLayer:
         return round((anchor_s - self._anchor_s) / self._timing.interval_s)
 
     def _schedule(self, not_before_s: float) -> None:
-        anchor_s = self._anchor_after(max(not_before_s, self._next_free_s))
+        anchor_s = self._anchor_after(max(not_before_s, self._event_end_s))
         self._event = self._loop.call_at(anchor_s, self._run_event, anchor_s)
 
     def _run_event(self, anchor_s: float) -> None:
@@ -154,31 +141,25 @@ class LinkLayer:
         if self._loss > 0.0 and self._rng.random() < self._loss:
             self._schedule(anchor_s + self._timing.interval_s / 2.0)
             return
-        share = self._share()
-        latest_s = anchor_s + self._timing.interval_s * share
         down, up = self._queues[Direction.TO_PERIPHERAL], self._queues[Direction.TO_CENTRAL]
         # A peripheral with latency sleeps through events unless it has something to say itself.
-        listening = _first(up, anchor_s) is not None or self._event_number(anchor_s) % (self._timing.latency + 1) == 0
-        cursor_s = anchor_s
-        while listening:
-            first_down, first_up = _first(down, anchor_s), _first(up, anchor_s)
-            if first_down is None and first_up is None:
+        listening = bool(up) or self._event_number(anchor_s) % (self._timing.latency + 1) == 0
+        cursor_s, end_s = anchor_s, anchor_s + self._timing.interval_s * self._share()
+        while listening and (down or up):
+            turn_s = (down[0].air_s if down else EMPTY_S) + FRAME_SPACE_S + (up[0].air_s if up else EMPTY_S) + FRAME_SPACE_S
+            if cursor_s > anchor_s and cursor_s + turn_s > end_s:
                 break
-            turn_s = sum(EMPTY_S if one is None else one.air_s for one in (first_down, first_up)) + 2.0 * FRAME_SPACE_S
-            if cursor_s > anchor_s and cursor_s + turn_s > latest_s:
-                break
-            cursor_s = self._pass(down, first_down, cursor_s) + FRAME_SPACE_S
-            cursor_s = self._pass(up, first_up, cursor_s) + FRAME_SPACE_S
-        # One turn is always allowed; what it takes beyond the share is missing in the next events.
-        self._next_free_s = anchor_s + max(PREPARE_S, (cursor_s - anchor_s) / share)
+            cursor_s = self._pass(down, cursor_s) + FRAME_SPACE_S
+            cursor_s = self._pass(up, cursor_s) + FRAME_SPACE_S
+        self._event_end_s = max(cursor_s, anchor_s + PREPARE_S)
         if down or up:
             self._schedule(anchor_s + self._timing.interval_s / 2.0)
 
-    def _pass(self, queue: deque[_Packet], packet: _Packet | None, cursor_s: float) -> float:
-        """``packet``, the first of ``queue``, or an empty one, from ``cursor_s`` on; returns when it has arrived."""
-        if packet is None:
+    def _pass(self, queue: deque[_Packet], cursor_s: float) -> float:
+        """One packet of ``queue``, or an empty one, from ``cursor_s`` on; returns when it has arrived."""
+        if not queue:
             return cursor_s + EMPTY_S
-        queue.popleft()
+        packet = queue.popleft()
         arrived_s = cursor_s + packet.air_s
         self._call_at(arrived_s, packet.deliver)
         return arrived_s
@@ -194,19 +175,10 @@ class LinkLayer:
         self._deliveries.add(timer)
 
     def _watch(self) -> None:
-        """Arm the supervision timer for the next outage that is long enough."""
+        """Arm the supervision timer for the next fade that is long enough."""
         if self._supervision is not None:
             self._supervision.cancel()
             self._supervision = None
-        now_s, limit_s = self._loop.time(), self._timing.supervision_s
-        until_s = now_s + WATCH_PERIODS * limit_s if self._outages.are_random else inf
-        start_s = self._outages.next_lasting(now_s, limit_s, until_s)
+        start_s = self._outages.next_lasting(self._loop.time(), self._timing.supervision_s)
         if start_s is not None:
-            self._supervision = self._loop.call_at(max(start_s + limit_s, now_s), self._on_lost)
-        elif self._outages.are_random:
-            self._supervision = self._loop.call_at(until_s - limit_s, self._watch)
-
-
-def _first(queue: deque[_Packet], anchor_s: float) -> _Packet | None:
-    """What ``queue`` has to send in the event at ``anchor_s``."""
-    return queue[0] if queue and queue[0].ready_s <= anchor_s + SAME_S else None
+            self._supervision = self._loop.call_at(max(start_s + self._timing.supervision_s, self._loop.time()), self._on_lost)
