@@ -58,6 +58,9 @@ class Cause(IntEnum):
     VENTED = 7
     FAULT = 8
     ACKNOWLEDGED = 9
+    BOOT_WATCHDOG = 10
+    BOOT_BROWN_OUT = 11
+    BATTERY_LOW = 12
 
 
 class Fault(IntEnum):
@@ -71,6 +74,14 @@ class Fault(IntEnum):
     VENT_FAILED = 5
     WATCHDOG = 6
     BATTERY = 7
+    LEAK = 8
+    BLOCKED = 9
+    PUMP_WEAK = 10
+    PUMP_STUCK = 11
+    INLET_STUCK = 12
+    POOR_FIT = 13
+    SENSOR_DRIFT = 14
+    LIMITER = 15
 
 
 class StepOutcome(IntEnum):
@@ -81,6 +92,7 @@ class StepOutcome(IntEnum):
     TOO_LATE = 2
     VENT_TOO_SHORT = 3
     FLUSHED = 4
+    EASED = 5
 
 
 class ReportKind(IntEnum):

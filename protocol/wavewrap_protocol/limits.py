@@ -61,6 +61,13 @@ COMMANDS_REMEMBERED = 16
 LATE_TOLERANCE_MS = 5
 """A step no later than this is run, not refused. Choice: a reported error, never a hidden one."""
 
+EASE_FIRST_PCT = 70
+"""Share of the device's own ceiling that the first compression of a chamber in a session may reach. Choice: the strongest shipped preset
+asks for 56 of 80 mmHg there."""
+
+EASE_SECOND_PCT = 85
+"""The same for the second compression. Choice: the strongest shipped preset asks for 63 of 80 mmHg."""
+
 RAMP_MAX_MS = 60_000
 """Longest ramp of one step. Choice: as long as the longest shipped cycle."""
 
