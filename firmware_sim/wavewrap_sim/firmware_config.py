@@ -37,10 +37,15 @@ class FirmwareConfig:
 
 @dataclass(frozen=True, slots=True)
 class Inputs:
-    """What the device senses: raw pressures before the zero, one per chamber, and its charge."""
+    """What the device senses: raw pressures before the zero, one per chamber and the manifold's, its charge and two lines."""
 
     pressure_cmmhg: tuple[int, ...]
     battery_pct: float
+    manifold_cmmhg: int
+    stop_pressed: bool = False
+    """The button on the wrap."""
+    limiter_tripped: bool = False
+    """The hardware limiter has cut pump and valves."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -42,11 +42,15 @@ class Drive:
     pump_duty: float
     inlet_open: tuple[bool, ...]
     vent_open: tuple[bool, ...]
+    dump_open: bool
+    """The manifold's way to the room."""
+    pump_enabled: bool
+    """A second switch in series with the pump's own: a shorted one alone cannot run the pump."""
 
     @classmethod
     def safe(cls, chambers: int) -> "Drive":
-        """Pump off, inlets closed, vents open."""
-        return cls(0.0, (False,) * chambers, (True,) * chambers)
+        """Pump off twice, inlets closed, vents and dump open: what the hardware does without power."""
+        return cls(0.0, (False,) * chambers, (True,) * chambers, True, False)
 
 
 class _Chamber:
@@ -112,7 +116,7 @@ class PressureControl:
             demands.append(demand)
         self._supply.update(count, demands)
         inlet = self._supply.open_inlet
-        return Drive(self._supply.pump_duty, tuple(at == inlet for at in range(len(vents))), tuple(vents))
+        return Drive(self._supply.pump_duty, tuple(at == inlet for at in range(len(vents))), tuple(vents), False, True)
 
     def _regulate(self, chamber: _Chamber, count: int, pressure_mmhg: float) -> Demand:
         parameters = self._parameters

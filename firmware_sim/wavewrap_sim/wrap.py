@@ -168,7 +168,7 @@ class SimulatedWrap:
         self._move_plant(host_s)
         readings_cmmhg = self._sensors.read_cmmhg(self._plant.pressure_mmhg[0], host_s - self._read_s)
         self._read_s = host_s
-        self._firmware.tick(self._tick, Inputs(readings_cmmhg, self._battery.charge_pct))
+        self._firmware.tick(self._tick, Inputs(readings_cmmhg, self._battery.charge_pct, round(100.0 * float(self._plant.manifold_mmhg[0]))))
         self._follow_firmware()
         if (self._count - self._boot_count) % _PRESSURE_LOG_TICK == 0:
             pressure_mmhg = [round(value, 3) for value in self.pressure_mmhg]

@@ -313,7 +313,7 @@ def test_any_plan_and_any_reading_keep_the_law(steps: list[tuple[int, int, float
         bench.plan(0, [(bench.tick + due, chamber, target, ramp) for due, chamber, target, ramp in sorted(steps)])
     for readings in pressures:
         bench.tick = bench.firmware.next_wake_tick(bench.tick)
-        drive = bench.firmware.tick(bench.tick, Inputs(tuple(readings), 50.0))
+        drive = bench.firmware.tick(bench.tick, Inputs(tuple(readings), 50.0, 0))
         assert 0.0 <= drive.pump_duty <= 1.0
         assert sum(drive.inlet_open) <= 1
         if bench.firmware.state not in PRESSURISING:
@@ -326,7 +326,7 @@ def test_any_plan_and_any_reading_keep_the_law(steps: list[tuple[int, int, float
 def test_ticks_that_stand_still_or_run_back_do_no_harm() -> None:
     bench = armed()
     bench.command(Stream(1, 0))
-    inputs = Inputs((0, 0, 0, 0), 90.0)
+    inputs = Inputs((0, 0, 0, 0), 90.0, 0)
     bench.firmware.tick(bench.tick, inputs)
     bench.firmware.tick(bench.tick, inputs)
     bench.firmware.tick(bench.tick - 5_000, inputs)

@@ -19,7 +19,7 @@ from wavewrap_protocol.states import TRANSITIONS, DeviceEvent
 TABLES = read_tables()
 TYPE_OF_CODE = {"B": "u8", "H": "u16", "h": "i16", "I": "u32"}
 CODE_OF_TYPE = {name: code for code, name in TYPE_OF_CODE.items()}
-UNIT_OF_SUFFIX = {"tick": "tick", "ms": "ms", "s": "s", "ds": "0.1 s", "cmmhg": "0.01 mmHg", "mmhg": "mmHg"}
+UNIT_OF_SUFFIX = {"tick": "tick", "ms": "ms", "s": "s", "pct": "%", "ds": "0.1 s", "cmmhg": "0.01 mmHg", "mmhg": "mmHg"}
 
 HAND_MADE: dict[type[Any], tuple[struct.Struct, tuple[str, ...], tuple[str, ...]]] = {
     ControlWrite: (ControlWrite.HEADER, ("opcode", "cmd_id"), ("payload",)),

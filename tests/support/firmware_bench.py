@@ -23,6 +23,7 @@ class FirmwareBench:
         self.firmware = Firmware(self.config, 0x01020304, boot_tick)
         self.tick = boot_tick
         self.pressure_mmhg = [0.0] * self.config.chambers
+        self.manifold_mmhg = 0.0
         self.battery_pct = 90.0
         self.dither = True
         self.lease_session: int | None = None
@@ -52,7 +53,8 @@ class FirmwareBench:
     def _tick_once(self) -> None:
         self._calls += 1
         dither = self._calls % 2 if self.dither else 0
-        self.firmware.tick(self.tick, Inputs(tuple(round(p * 100) + dither for p in self.pressure_mmhg), self.battery_pct))
+        pressure_cmmhg = tuple(round(p * 100) + dither for p in self.pressure_mmhg)
+        self.firmware.tick(self.tick, Inputs(pressure_cmmhg, self.battery_pct, round(self.manifold_mmhg * 100)))
         self.collect()
         self.events += self.firmware.take_events()
 
