@@ -125,6 +125,9 @@ class Scheduler:
             self._pending.popleft()
             step.seq, step.due_s = len(self._sent), self._start_s + step.at_s
             step.due_tick, step.uncertainty_s = clock.tick_at(step.due_s), clock.uncertainty_at(step.due_s)
+            if self._sent:
+                # The estimate moves from batch to batch; a device refuses a plan whose ticks run backwards by it.
+                step.due_tick = max(step.due_tick, self._sent[-1].due_tick)
             step.boost_mmhg = self.boost.on(step.wave)
             chosen.append(emit_step(replace(step.wave, target_mmhg=step.target_mmhg), step.due_tick, self._limits))
             self._sent.append(step)
@@ -142,14 +145,18 @@ class Scheduler:
         """For a wrap without a queue: the steps of the next moment, and the inflations before it that are dropped as too late."""
         dropped: list[ScheduledStep] = []
         while (due_s := self.next_due_s()) is not None:
-            step = self._pending[0]
-            if step.wave.target_mmhg > 0.0 and now_s - due_s > QUEUELESS_LATE_S:
-                step.due_s, step.outcome = due_s, StepOutcome.TOO_LATE
-                dropped.append(self._pending.popleft())
-                self._dropped += 1
-                continue
-            together = list(takewhile(step.shares_moment, self._pending))
-            return self._send(together[: self._batch_steps], clock), dropped
+            together = list(takewhile(self._pending[0].shares_moment, self._pending))
+            if now_s - due_s > QUEUELESS_LATE_S:
+                marked = list(mark_releases(self._inflated, together))
+                late = [step for step, lowers in marked if step.wave.target_mmhg > 0.0 and not lowers]
+                for step in late:
+                    self._pending.remove(step)
+                    step.due_s, step.outcome = due_s, StepOutcome.TOO_LATE
+                dropped += late
+                self._dropped += len(late)
+                together = [step for step in together if step.outcome is None]
+            if together:
+                return self._send(together[: self._batch_steps], clock), dropped
         return None, dropped
 
     def record(self, records: Iterable[StepRecord], unwrapped_ticks: Iterable[int]) -> list[ScheduledStep]:

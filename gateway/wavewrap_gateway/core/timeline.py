@@ -15,7 +15,7 @@ LOWER_S = 1.0
 """Least time that a lowered chamber takes to its new pressure. Choice: gentle, and soon enough for somebody whom it hurts."""
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class ScheduledStep:
     """One step on its way. Ticks are never wrapped; ``uncertainty_s`` is the clock's at the moment of planning."""
 
