@@ -26,7 +26,7 @@ DELIVERED_WITHIN_MMHG = 5.0
 SHORTFALL_MMHG = 3.0
 """A chamber further than this under its target is named in the summary."""
 
-_CARRIED_OUT = (StepOutcome.EXECUTED, StepOutcome.RELEASED_LATE)
+_CARRIED_OUT = (StepOutcome.EXECUTED, StepOutcome.RELEASED_LATE, StepOutcome.EASED)
 
 
 class SessionAccount:

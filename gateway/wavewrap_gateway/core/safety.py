@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from wavewrap_gateway.core.wave import WaveStep
 from wavewrap_protocol.commands import Step
-from wavewrap_protocol.limits import CEILING_DEFAULT_MMHG, CEILING_MAX_MMHG, RAMP_MAX_MS
+from wavewrap_protocol.limits import CEILING_DEFAULT_MMHG, CEILING_MAX_MMHG, EASE_FIRST_PCT, EASE_SECOND_PCT, RAMP_MAX_MS
 from wavewrap_protocol.reports import Capabilities
 from wavewrap_protocol.units import TICK_MODULUS, cmmhg_to_mmhg, mmhg_to_cmmhg
 
@@ -19,16 +19,23 @@ FRAME_FRESH_S = 1.0
 
 @dataclass(frozen=True, slots=True)
 class SafetyLimits:
-    """What no step may exceed. ``ceiling_mmhg`` is gauge pressure."""
+    """What no step may exceed. Pressures are gauge."""
 
     ceiling_mmhg: float
     chambers: int
+    ease_mmhg: tuple[float, ...] = ()
+    """Most in a chamber's first compressions of a session, in order."""
+
+    def most_mmhg(self, compression: int) -> float:
+        """The most that a chamber may be asked for in its ``compression``, counted from 0."""
+        return min((self.ceiling_mmhg, *self.ease_mmhg[compression : compression + 1]))
 
 
 def limits_for(capabilities: Capabilities, ceiling_mmhg: float = CEILING_DEFAULT_MMHG) -> SafetyLimits:
-    """The tightest of what the user asked, what the device enforces and what the protocol allows."""
+    """The tightest of what the user asked, what the device enforces and what the protocol allows; the device eases by its own ceiling."""
     device_mmhg = cmmhg_to_mmhg(capabilities.ceiling_cmmhg)
-    return SafetyLimits(min(ceiling_mmhg, device_mmhg, CEILING_MAX_MMHG), capabilities.chambers)
+    ease_mmhg = (device_mmhg * EASE_FIRST_PCT / 100.0, device_mmhg * EASE_SECOND_PCT / 100.0)
+    return SafetyLimits(min(ceiling_mmhg, device_mmhg, CEILING_MAX_MMHG), capabilities.chambers, ease_mmhg)
 
 
 def emit_step(step: WaveStep, due_tick: int, limits: SafetyLimits) -> Step:

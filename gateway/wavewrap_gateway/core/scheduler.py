@@ -13,7 +13,7 @@ from itertools import takewhile
 from wavewrap_gateway.core.boost import Boost
 from wavewrap_gateway.core.clock_sync import ClockEstimate
 from wavewrap_gateway.core.safety import SafetyLimits, emit_step
-from wavewrap_gateway.core.timeline import ScheduledStep, cut_short, lower, mark_releases, shift_risings
+from wavewrap_gateway.core.timeline import ScheduledStep, cut_short, lower, mark_releases, number_compressions, shift_risings
 from wavewrap_gateway.core.wave import WaveStep
 from wavewrap_protocol.commands import Step
 from wavewrap_protocol.enums import StepOutcome
@@ -53,7 +53,7 @@ class Scheduler:
         self._limits = limits
         self._queue_depth = queue_depth
         self._batch_steps = batch_steps
-        self._pending = deque(ScheduledStep(step, step.at_s) for step in steps)
+        self._pending = deque(ScheduledStep(step, step.at_s, compression=at) for step, at in number_compressions(steps))
         self._sent: list[ScheduledStep] = []
         self._dropped = 0
         self._outstanding = 0
@@ -128,7 +128,9 @@ class Scheduler:
             if self._sent:
                 # The estimate moves from batch to batch; a device refuses a plan whose ticks run backwards by it.
                 step.due_tick = max(step.due_tick, self._sent[-1].due_tick)
-            step.boost_mmhg = self.boost.on(step.wave)
+            # A device eases a chamber's first compressions; asked for no more than that, it has nothing to cut.
+            most_mmhg = self._limits.most_mmhg(step.compression)
+            step.boost_mmhg = min(step.wave.target_mmhg + self.boost.on(step.wave), most_mmhg) - step.wave.target_mmhg
             chosen.append(emit_step(replace(step.wave, target_mmhg=step.target_mmhg), step.due_tick, self._limits))
             self._sent.append(step)
             self._follow(step)
@@ -167,6 +169,9 @@ class Scheduler:
                 continue  # sent again after a reconnect, or flushed since
             step = self._sent[record.seq]
             step.outcome, step.actual_tick = record.outcome, tick
+            if step.outcome is StepOutcome.EASED:
+                # The device counts the compressions that it saw, which may be fewer than the wave's: the least it grants is sure.
+                step.boost_mmhg = min(step.target_mmhg, self._limits.most_mmhg(0)) - step.wave.target_mmhg
             self._outstanding -= 1
             news.append(step)
         return news

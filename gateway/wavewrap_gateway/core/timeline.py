@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from wavewrap_gateway.core.wave import WaveStep
 from wavewrap_protocol.enums import StepOutcome
 
-__all__ = ["LOWER_S", "ScheduledStep", "cut_short", "lower", "mark_releases", "shift_risings"]
+__all__ = ["LOWER_S", "ScheduledStep", "cut_short", "lower", "mark_releases", "number_compressions", "shift_risings"]
 
 LOWER_S = 1.0
 """Least time that a lowered chamber takes to its new pressure. Choice: gentle, and soon enough for somebody whom it hurts."""
@@ -32,6 +32,8 @@ class ScheduledStep:
     """What a person added to the wave's target, as far as the limits let it; known once the step is sent."""
     added: bool = False
     """A command's, not the wave's."""
+    compression: int = 0
+    """Which compression of its chamber in the session it belongs to, counted from 0."""
 
     @property
     def target_mmhg(self) -> float:
@@ -41,6 +43,17 @@ class ScheduledStep:
     def shares_moment(self, other: "ScheduledStep") -> bool:
         """Whether ``other`` can go to the device together with it."""
         return self.at_s == other.at_s and self.added == other.added
+
+
+def number_compressions(steps: Iterable[WaveStep]) -> Iterator[tuple[WaveStep, int]]:
+    """Each of ``steps`` and which compression of its chamber it belongs to, counted from 0: one begins when a chamber at 0 is inflated."""
+    begun: dict[int, int] = {}
+    level_mmhg: dict[int, float] = {}
+    for step in steps:
+        if step.target_mmhg > 0.0 and level_mmhg.get(step.chamber, 0.0) <= 0.0:
+            begun[step.chamber] = begun.get(step.chamber, -1) + 1
+        level_mmhg[step.chamber] = step.target_mmhg
+        yield step, max(0, begun.get(step.chamber, 0))
 
 
 def mark_releases(inflated: Mapping[int, ScheduledStep], unsent: Iterable[ScheduledStep]) -> Iterator[tuple[ScheduledStep, bool]]:
@@ -104,7 +117,8 @@ def lower(
     for chamber, last in inflated.items():
         if chamber in chambers and chamber not in busy:
             ramp_s = max(LOWER_S, last.at_s + last.wave.ramp_s - from_s)
-            left.append(ScheduledStep(WaveStep(from_s, chamber, last.wave.target_mmhg, ramp_s, last.wave.cycle), from_s, added=True))
+            wave = WaveStep(from_s, chamber, last.wave.target_mmhg, ramp_s, last.wave.cycle)
+            left.append(ScheduledStep(wave, from_s, added=True, compression=last.compression))
     return sorted(left, key=_time)
 
 

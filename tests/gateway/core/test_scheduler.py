@@ -179,3 +179,36 @@ def test_a_flush_that_comes_too_late_for_a_step_leaves_it_sent() -> None:
 def test_horizon_fits_the_lease_and_a_slip_reaches_what_was_sent() -> None:
     assert SLIP_AHEAD_S - 0.2 > GUARD_S, "a round of the session lies between"
     assert HORIZON_S <= 5.0
+
+
+EASED = SafetyLimits(ceiling_mmhg=80.0, chambers=4, ease_mmhg=(40.0, 45.0))
+
+
+def test_the_first_two_compressions_are_asked_for_no_more_than_the_device_gives() -> None:
+    scheduler = Scheduler(pulses(4, period_s=1.5), EASED, queue_depth=64, batch_steps=64)
+    scheduler.start(0.5)
+    scheduler.boost.change(5.0, None)
+    batch = scheduler.next_batch(0.0, NEVER_S, CLOCK)
+    assert batch is not None
+    assert [step.target_cmmhg for step in batch.steps if step.target_cmmhg] == [4_000, 4_500, 5_500]
+    assert [step.target_mmhg for step in scheduler.sent if step.wave.target_mmhg] == [40.0, 45.0, 55.0]
+    assert max(scheduler.set_points_mmhg(0.9)) == 32.0, "0.4 of 0.5 s on the way to the eased target"
+
+
+def test_a_rise_within_a_compression_begins_no_other() -> None:
+    steps = [WaveStep(0.0, 0, 20.0, 0.0, 0), WaveStep(0.5, 0, 60.0, 0.0, 0), WaveStep(1.0, 0, 0.0, 0.0, 0), WaveStep(2.0, 0, 60.0, 0.0, 1)]
+    scheduler = Scheduler(steps, EASED, queue_depth=64, batch_steps=64)
+    scheduler.start(0.5)
+    batch = scheduler.next_batch(0.0, NEVER_S, CLOCK)
+    assert batch is not None
+    assert [step.target_cmmhg for step in batch.steps] == [2_000, 4_000, 0, 4_500]
+
+
+def test_what_the_device_eased_further_counts_with_the_target_it_was_given() -> None:
+    scheduler = Scheduler(pulses(2), EASED, queue_depth=64, batch_steps=64)
+    scheduler.start(0.5)
+    scheduler.next_batch(0.0, NEVER_S, CLOCK)
+    second = scheduler.sent[2]
+    assert second.target_mmhg == 45.0
+    scheduler.record([StepRecord(2, second.due_tick, second.due_tick, StepOutcome.EASED)], [second.due_tick])
+    assert second.target_mmhg == 40.0
