@@ -190,8 +190,8 @@ def test_the_first_two_compressions_are_asked_for_no_more_than_the_device_gives(
     scheduler.boost.change(5.0, None)
     batch = scheduler.next_batch(0.0, NEVER_S, CLOCK)
     assert batch is not None
-    assert [step.target_cmmhg for step in batch.steps if step.target_cmmhg] == [4_000, 4_500, 5_500]
-    assert [step.target_mmhg for step in scheduler.sent if step.wave.target_mmhg] == [40.0, 45.0, 55.0]
+    assert [step.target_cmmhg for step in batch.steps if step.target_cmmhg] == [4_000, 4_500, 5_500, 5_500]
+    assert [step.target_mmhg for step in scheduler.sent if step.wave.target_mmhg] == [40.0, 45.0, 55.0, 55.0]
     assert max(scheduler.set_points_mmhg(0.9)) == 32.0, "0.4 of 0.5 s on the way to the eased target"
 
 
