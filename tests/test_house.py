@@ -12,7 +12,13 @@ import pytest
 import wavewrap_protocol
 
 ROOT = Path(__file__).parents[1]
-PACKAGES = ("protocol/wavewrap_protocol", "gateway/wavewrap_gateway", "firmware_sim/wavewrap_sim", "tests/bench/wavewrap_bench")
+PACKAGES = (
+    "protocol/wavewrap_protocol",
+    "gateway/wavewrap_gateway",
+    "firmware_sim/wavewrap_sim",
+    "hardware/wavewrap_board",
+    "tests/bench/wavewrap_bench",
+)
 LINES_MAX = 400
 
 
