@@ -13,8 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from wavewrap_board.fill_times import fall_s, relief_path, vent_path
-from wavewrap_board.flow import balance_pump, capacity_ml_mmhg, free_air_ml, pump_flow_ml_s
-from wavewrap_board.pneumatic_parts import ATMOSPHERE_MMHG
+from wavewrap_board.flow import balance_pump, capacity_ml_mmhg, pump_flow_ml_s, volume_ml
 from wavewrap_protocol import limits as protocol
 from wavewrap_protocol.limits import OVER_THRESHOLD_MMHG
 
@@ -54,11 +53,11 @@ def limiter_overrun_mmhg(board: Board) -> float:
     """
     over = (1.0 + board.spread_fraction) / (1.0 - board.spread_fraction)
     at_mmhg = board.limiter.trip_mmhg + board.limiter.tolerance_mmhg
-    _, flow_ml_s = balance_pump(board.pump, at_mmhg, board.valves.inlet, board.tube.resistance_mmhg_s_ml)
+    _, flow_ml_s = balance_pump(board.pump, np.array(at_mmhg), board.valves.inlet, board.tube.resistance_mmhg_s_ml)
     stiffest_ml_mmhg = min(float(capacity_ml_mmhg(chamber, np.array(at_mmhg))) for chamber in board.chambers)
     inlet = board.valves.inlet
     shut_s = (inlet.dead_s + inlet.lag_s) * (1.0 + board.spread_fraction) + board.limiter.delay_s
-    return flow_ml_s / stiffest_ml_mmhg * over * shut_s
+    return float(flow_ml_s) / stiffest_ml_mmhg * over * shut_s
 
 
 def _rest_positions(board: Board) -> Iterator[str]:
@@ -98,7 +97,7 @@ def _pneumatics(board: Board) -> Iterator[str]:
         yield f"pump.stall_mmhg {board.pump.stall_mmhg:g}: the pump never reaches the ceiling of {most_mmhg:g} mmHg; fit a stronger one"
         return
     resistance = board.tube.resistance_mmhg_s_ml
-    filling_mmhg, _ = balance_pump(board.pump, most_mmhg, board.valves.inlet, resistance)
+    filling_mmhg, _ = balance_pump(board.pump, np.array(most_mmhg), board.valves.inlet, resistance)
     relief_mmhg, rated_mmhg = board.manifold.relief_mmhg, board.manifold.rated_mmhg
     if relief_mmhg < RELIEF_MARGIN * filling_mmhg:
         yield (
@@ -117,10 +116,10 @@ def _pneumatics(board: Board) -> Iterator[str]:
             "fit a sensor of a wider range"
         )
     for at, chamber in enumerate(board.chambers):
-        volume_ml = (free_air_ml(chamber, most_mmhg) + chamber.dead_volume_ml) * ATMOSPHERE_MMHG / (ATMOSPHERE_MMHG + most_mmhg)
-        if volume_ml > chamber.largest_volume_ml:
+        full_ml = float(volume_ml(chamber, np.array(most_mmhg)))
+        if full_ml > chamber.largest_volume_ml:
             yield (
-                f"chambers.{at}: {volume_ml:.0f} ml at {most_mmhg:g} mmHg, but sheets of {chamber.length_mm:g} x {chamber.width_mm:g} mm "
+                f"chambers.{at}: {full_ml:.0f} ml at {most_mmhg:g} mmHg, but sheets of {chamber.length_mm:g} x {chamber.width_mm:g} mm "
                 f"hold {chamber.largest_volume_ml:.0f} ml at most; correct the volumes or the geometry"
             )
         for path, name in ((vent_path(board), "vent"), (relief_path(board), "inlet and dump")):
@@ -186,6 +185,6 @@ def _slowest(board: Board) -> float:
 def _blowing_mmhg(board: Board) -> float:
     """Manifold pressure at which the relief lets out all that the pump delivers."""
     manifold, pump = board.manifold, board.pump
-    flow_ml_s = pump_flow_ml_s(pump, manifold.relief_mmhg)
+    flow_ml_s = float(pump_flow_ml_s(pump, np.array(manifold.relief_mmhg)))
     slope_ml_s_mmhg = manifold.relief_ml_s_mmhg + pump.free_flow_ml_s / pump.stall_mmhg
     return manifold.relief_mmhg + flow_ml_s / slope_ml_s_mmhg
