@@ -90,8 +90,13 @@ class AirSupply:
         """The chamber whose inlet is open."""
         return self._chamber if self._mode in (_Mode.FILLING, _Mode.COASTING) else None
 
+    @property
+    def is_active(self) -> bool:
+        """Whether pump or inlet is at work: the manifold must be closed to the room, the pump's second switch on."""
+        return self._mode is not _Mode.OFF
+
     def shut(self) -> None:
-        """Pump off and every inlet closed, now. What the manifold then holds is not known: 0 is the careful guess."""
+        """Pump off and every inlet closed, now. The manifold empties through the dump."""
         self._mode, self._duty, self._manifold_mmhg = _Mode.OFF, 0.0, 0.0
         self._asked_count = [None] * len(self._asked_count)
 
@@ -103,7 +108,6 @@ class AirSupply:
                 self._asked_count[chamber] = None
             elif self._asked_count[chamber] is None:
                 self._asked_count[chamber] = count
-        active = demands[self._chamber]
         waiting = [c for c, asked in enumerate(self._asked_count) if asked is not None and c != self._chamber]
         if self._mode is _Mode.FILLING:
             self._fill(count, demands, waiting)
@@ -113,8 +117,7 @@ class AirSupply:
             elif waiting:
                 self._enter(_Mode.FILLING, count, self._first(waiting, demands))
             elif count - self._since_count >= self._parameters.coast_s * TICKS_PER_S:
-                self._manifold_mmhg = active.pressure_mmhg
-                self._mode = _Mode.OFF
+                self._mode, self._manifold_mmhg = _Mode.OFF, 0.0
         else:
             self._start(count, demands)
         self._duty = self._wanted_duty([demands[c].deficit_mmhg for c in (self._chamber, *waiting)])
