@@ -26,6 +26,10 @@ class PlantParameters:
     pump_lag_s: float = 0.080
     """First-order spin-up and spin-down. Assumed."""
     manifold_ml: float = 8.0
+    relief_mmhg: float = 300.0
+    """Cracking pressure of the manifold's relief valve. Choice: over what a fill needs, far under what the parts stand."""
+    relief_ml_s_mmhg: float = 5.0
+    """What it lets out for each mmHg over that. Assumed."""
     valve_ml_s_bar: float = 160.0
     """Sonic conductance C of one valve: 0.16 dm3/(s bar), Parker X-Valve."""
     valve_critical_ratio: float = 0.35

@@ -10,8 +10,8 @@ Equations (gauge pressures, flows of free air, ``P_a`` = 760 mmHg):
   in it is ``N = (P_a + P) V / P_a``.
 
 Free air is the state and pressure follows from it, so a closed system keeps its air to rounding. Integration is linearly implicit with
-theta = 0.5 and the actuators taken at mid-step; the Jacobian is an arrowhead and is solved by elimination. The manifold has no relief
-valve: close the last inlet with the pump spinning and it dead-heads towards the stall pressure, as the real one does.
+theta = 0.5 and the actuators taken at mid-step; the Jacobian is an arrowhead and is solved by elimination. The manifold has a dump valve
+to the room, open without power, and a mechanical relief valve, a spring: ``q = G_r (P_m - P_r)`` over its cracking pressure.
 
 Not responsible for sensing or control. Arrays have the shape (wraps, chambers), so many wraps step at once.
 """
@@ -70,9 +70,12 @@ class Plant:
         self._creep_s = column("creep_s")
         self._leak = column("leak_ml_s_mmhg")
 
+        self._relief_mmhg = column("relief_mmhg")
+        self._relief = column("relief_ml_s_mmhg")
+
         self._time_s = 0.0
         self._duty = np.zeros((shape[0], 1))
-        self._command = np.stack((np.zeros(shape), np.ones(shape)))
+        self._command = np.concatenate((np.zeros(shape), np.ones((shape[0], shape[1] + 1))), axis=1)
         self._driven = self._command.copy()
         self._opening = self._command.copy()
         self._pending: deque[tuple[float, Array]] = deque()
@@ -99,10 +102,15 @@ class Plant:
         total: Array = self._air_ml.sum(axis=1) + (self._manifold * self._manifold_ml_mmhg)[:, 0]
         return total
 
-    def step(self, dt_s: float, pump_duty: ArrayLike, inlet_open: ArrayLike, vent_open: ArrayLike) -> None:
-        """Move the physics by ``dt_s`` under these commands: duty 0 to 1 of shape (wraps,), valves of shape (wraps, chambers)."""
+    def step(self, dt_s: float, pump_duty: ArrayLike, inlet_open: ArrayLike, vent_open: ArrayLike, dump_open: ArrayLike) -> None:
+        """Move the physics by ``dt_s`` under these commands.
+
+        Duty (0 to 1) and dump have the shape (wraps,), inlets and vents the shape (wraps, chambers).
+        """
         duty: Array = np.asarray(pump_duty, dtype=np.float64).reshape(-1, 1)
-        command = np.array((inlet_open, vent_open), dtype=np.float64).reshape(self._command.shape)
+        dump: Array = np.asarray(dump_open, dtype=np.float64).reshape(-1, 1)
+        valves = (np.asarray(inlet_open, dtype=np.float64), np.asarray(vent_open, dtype=np.float64), dump)
+        command = np.concatenate(valves, axis=1)
         if not np.array_equal(command, self._command):
             self._command = command
             self._pending.append((self._time_s + self._valve_dead_s, command))
@@ -137,7 +145,14 @@ class Plant:
         capacity = (volume_ml + absolute * slope_ml_mmhg) / ATMOSPHERE_MMHG
         pressure = self._pressure + (self._air_ml - absolute * volume_ml / ATMOSPHERE_MMHG) / capacity
 
-        (inlet, vent), (by_up_inlet, by_up_vent), by_down_inlet = self._flows(pressure, opening_mid)
+        flow, by_up, by_down_inlet = self._flows(pressure, opening_mid)
+        chambers = pressure.shape[1]
+        inlet, vent, dump = flow[:, :chambers], flow[:, chambers:-1], flow[:, -1:]
+        by_up_inlet, by_up_vent, by_up_dump = by_up[:, :chambers], by_up[:, chambers:-1], by_up[:, -1:]
+        over_mmhg = self._manifold - self._relief_mmhg
+        relief_by = np.where(over_mmhg > 0.0, self._relief, 0.0)
+        escape = dump + relief_by * over_mmhg
+        escape_by = by_up_dump + relief_by
 
         swell = (pressure + ATMOSPHERE_MMHG) / (ATMOSPHERE_MMHG * (self._creep_s + _THETA * h_s))
         swell_now = swell * (self._creep_ml_mmhg * pressure - self._creep)
@@ -150,9 +165,11 @@ class Plant:
         pump = pump_gain - pump_by * self._manifold
         share = _THETA * by_down_inlet / diagonal
         manifold_diagonal = (
-            self._manifold_ml_mmhg / h_s + _THETA * pump_by + _THETA * (by_up_inlet * (1.0 - share)).sum(axis=1, keepdims=True)
+            self._manifold_ml_mmhg / h_s
+            + _THETA * (pump_by + escape_by)
+            + _THETA * (by_up_inlet * (1.0 - share)).sum(axis=1, keepdims=True)
         )
-        manifold_delta = (pump + (share * rest - inlet).sum(axis=1, keepdims=True)) / manifold_diagonal
+        manifold_delta = (pump - escape + (share * rest - inlet).sum(axis=1, keepdims=True)) / manifold_diagonal
         delta = (rest + _THETA * by_up_inlet * manifold_delta) / diagonal
 
         inlet_mid = inlet + _THETA * (by_up_inlet * manifold_delta - by_down_inlet * delta)
@@ -164,14 +181,12 @@ class Plant:
         self._manifold = self._manifold + manifold_delta
 
     def _flows(self, pressure: Array, opening: Array) -> tuple[Array, Array, Array]:
-        """Flow through inlets and vents (2, wraps, chambers), its slope by the upstream side, and the inlets' slope by the chamber."""
-        sums = np.empty_like(opening)
-        drop = np.empty_like(opening)
-        sums[0] = self._manifold + pressure
-        drop[0] = self._manifold - pressure
-        sums[1] = drop[1] = pressure
+        """Flow through inlets, vents and dump (wraps, 2 chambers + 1), its slope by the upstream side, and the inlets' by the chamber."""
+        chambers = pressure.shape[1]
+        drop = np.concatenate((self._manifold - pressure, pressure, self._manifold), axis=1)
         size = np.abs(drop)
-        mean = ATMOSPHERE_MMHG + 0.5 * sums + (0.5 - self._beta) * size
+        mean = ATMOSPHERE_MMHG + 0.5 * drop + (0.5 - self._beta) * size
+        mean[:, :chambers] += pressure
         root_k = opening * np.sqrt(self._valve_gain * mean)
         tube = self._tube * root_k
         root = np.sqrt(tube * tube + 4.0 * size + _TINY)
@@ -181,5 +196,5 @@ class Plant:
         moved = slope * (root - tube) ** 2 / (4.0 * mean)
         side = np.copysign(0.5, drop)
         by_up = slope + moved * (0.5 - self._beta + side)
-        by_down: Array = slope[0] + moved[0] * (0.5 - self._beta - side[0])
+        by_down: Array = (slope + moved * (0.5 - self._beta - side))[:, :chambers]
         return flow, by_up, by_down

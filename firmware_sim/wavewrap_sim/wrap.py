@@ -185,7 +185,7 @@ class SimulatedWrap:
         dt_s = host_s - self._plant_s
         if dt_s > 0.0:
             drive = self._drive
-            self._plant.step(dt_s, (drive.pump_duty,), (drive.inlet_open,), (drive.vent_open,))
+            self._plant.step(dt_s, (drive.pump_duty,), (drive.inlet_open,), (drive.vent_open,), (drive.dump_open,))
             self._battery.draw(dt_s, drive.pump_duty, drive.inlet_open, drive.vent_open)
             self._plant_s = host_s
 

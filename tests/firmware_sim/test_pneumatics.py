@@ -18,7 +18,7 @@ def seconds_until(plant: Plant, reached_mmhg: float, duty: float, inlet: bool, v
     for step in range(20_000):
         if (plant.pressure_mmhg[0, 0] < reached_mmhg) is not rising:
             return step / 1000
-        plant.step(0.001, [duty], [[inlet]], [[vent]])
+        plant.step(0.001, [duty], [[inlet]], [[vent]], [False])
     raise AssertionError(f"never reached {reached_mmhg} mmHg")
 
 
@@ -37,19 +37,20 @@ def test_a_closed_system_keeps_its_air(fill_s: list[float], moves: list[tuple[fl
     plant = Plant([TIGHT], 3)
     closed = [[False] * 3]
     for chamber, seconds in enumerate(fill_s):
-        plant.step(seconds, [1.0], [[at == chamber for at in range(3)]], closed)
-    plant.step(3.0, [0.0], [[True] * 3], closed)  # the pump spins down to exp(-3/0.08)
+        plant.step(seconds, [1.0], [[at == chamber for at in range(3)]], closed, [False])
+    plant.step(3.0, [0.0], [[True] * 3], closed, [False])  # the pump spins down to exp(-3/0.08)
     before = plant.free_air_ml[0]
     for seconds, inlets in moves:
-        plant.step(seconds, [0.0], [inlets], closed)
+        plant.step(seconds, [0.0], [inlets], closed, [False])
     assert plant.free_air_ml[0] == pytest.approx(before, rel=1e-9)
     assert (plant.pressure_mmhg >= -0.01).all()
 
 
 def test_pumped_air_is_found_again() -> None:
-    plant = Plant([replace(TIGHT, pump_stall_mmhg=1e12, pump_lag_s=1e-6)], 2)
+    plant = Plant([replace(TIGHT, pump_stall_mmhg=1e12, pump_lag_s=1e-6, relief_mmhg=1e6)], 2)
+    plant.step(0.1, [0.0], [[True, False]], [[False, False]], [False])  # vents and dump take their time to shut
     before = plant.free_air_ml[0]
-    plant.step(1.0, [1.0], [[True, False]], [[False, False]])
+    plant.step(1.0, [1.0], [[True, False]], [[False, False]], [False])
     assert plant.free_air_ml[0] - before == pytest.approx(PlantParameters().pump_free_flow_ml_s, rel=2e-3)
 
 
@@ -62,9 +63,9 @@ def test_the_step_is_short_enough() -> None:
     script += [(float(rng.random()), (rng.random(3) < 0.5).tolist(), (rng.random(3) < 0.5).tolist()) for _ in range(60)]
     worst_mmhg = 0.0
     for duty, inlets, vents in script:
-        coarse.step(4 * MAX_SUBSTEP_S, [duty], [inlets], [vents])
+        coarse.step(4 * MAX_SUBSTEP_S, [duty], [inlets], [vents], [False])
         for _ in range(32):
-            fine.step(MAX_SUBSTEP_S / 8, [duty], [inlets], [vents])
+            fine.step(MAX_SUBSTEP_S / 8, [duty], [inlets], [vents], [False])
         worst_mmhg = max(worst_mmhg, float(np.abs(coarse.pressure_mmhg - fine.pressure_mmhg).max()))
     assert worst_mmhg < 0.1
 
@@ -75,9 +76,9 @@ def test_the_scheme_is_of_second_order() -> None:
 
     def fill(substep_s: float) -> float:
         plant = Plant([parameters], 1)
-        plant.step(1e-4, [0.0], [[True]], [[False]])
+        plant.step(1e-4, [0.0], [[True]], [[False]], [False])
         for _ in range(round(1.2 / substep_s)):
-            plant.step(substep_s, [1.0], [[True]], [[False]])
+            plant.step(substep_s, [1.0], [[True]], [[False]], [False])
         return float(plant.pressure_mmhg[0, 0])
 
     truth_mmhg = fill(MAX_SUBSTEP_S / 16)
@@ -87,9 +88,9 @@ def test_the_scheme_is_of_second_order() -> None:
 
 def test_a_shut_chamber_creeps_to_its_equilibrium() -> None:
     plant = filled(TIGHT, 60.0)
-    plant.step(0.5, [0.0], [[True]], [[False]])
+    plant.step(0.5, [0.0], [[True]], [[False]], [False])
     fresh_mmhg = plant.pressure_mmhg[0, 0]
-    plant.step(60.0, [0.0], [[True]], [[False]])
+    plant.step(60.0, [0.0], [[True]], [[False]], [False])
     settled_mmhg = plant.pressure_mmhg[0, 0]
     assert 5.0 < fresh_mmhg - settled_mmhg < 10.0
     compliance = TIGHT.compliance_ml_mmhg * (1.0 + TIGHT.creep_fraction)
@@ -113,19 +114,30 @@ def test_vent_times(reached_mmhg: float, expected_s: float) -> None:
 
 def test_a_valve_waits_out_its_dead_time() -> None:
     plant = filled(TIGHT, 60.0)
-    plant.step(5.0, [0.0], [[False]], [[False]])
-    plant.step(0.02, [0.0], [[False]], [[False]])
+    plant.step(5.0, [0.0], [[False]], [[False]], [False])
+    plant.step(0.02, [0.0], [[False]], [[False]], [False])
     before = plant.free_air_ml[0]
-    plant.step(0.005, [0.0], [[False]], [[True]])
+    plant.step(0.005, [0.0], [[False]], [[True]], [False])
     assert plant.free_air_ml[0] == pytest.approx(before, abs=1e-9)
-    plant.step(0.005, [0.0], [[False]], [[True]])
+    plant.step(0.005, [0.0], [[False]], [[True]], [False])
     assert plant.free_air_ml[0] < before - 0.1
 
 
-def test_the_manifold_dead_heads_when_the_last_inlet_closes_on_a_spinning_pump() -> None:
+def test_the_relief_valve_holds_the_manifold_of_a_pump_with_nowhere_to_go() -> None:
     plant = filled(PlantParameters(), 60.0)
-    plant.step(0.5, [0.0], [[False]], [[False]])
-    assert 300.0 < plant.manifold_mmhg[0] < PlantParameters().pump_stall_mmhg
+    plant.step(3.0, [1.0], [[False]], [[False]], [False])
+    parameters = PlantParameters()
+    blown_ml_s = parameters.relief_ml_s_mmhg * (plant.manifold_mmhg[0] - parameters.relief_mmhg)
+    pumped_ml_s = parameters.pump_free_flow_ml_s * (1.0 - plant.manifold_mmhg[0] / parameters.pump_stall_mmhg)
+    assert blown_ml_s == pytest.approx(pumped_ml_s, rel=1e-3)
+
+
+def test_a_chamber_empties_through_its_inlet_and_the_dump() -> None:
+    plant = filled(PlantParameters(), 60.0)
+    plant.step(0.5, [0.0], [[True]], [[False]], [False])
+    assert plant.pressure_mmhg[0, 0] > 50.0
+    plant.step(5.0, [0.0], [[True]], [[False]], [True])
+    assert plant.pressure_mmhg[0, 0] < 10.0
 
 
 def test_wraps_do_not_touch_each_other() -> None:
@@ -135,9 +147,9 @@ def test_wraps_do_not_touch_each_other() -> None:
     together = Plant(parameters, 2)
     apart = [Plant([p], 2) for p in parameters]
     for _ in range(50):
-        together.step(0.01, [1.0, 0.5], [[True, False], [False, True]], [[False, False], [False, False]])
-        apart[0].step(0.01, [1.0], [[True, False]], [[False, False]])
-        apart[1].step(0.01, [0.5], [[False, True]], [[False, False]])
+        together.step(0.01, [1.0, 0.5], [[True, False], [False, True]], [[False, False], [False, False]], [False, False])
+        apart[0].step(0.01, [1.0], [[True, False]], [[False, False]], [False])
+        apart[1].step(0.01, [0.5], [[False, True]], [[False, False]], [False])
     np.testing.assert_allclose(together.pressure_mmhg, np.vstack([plant.pressure_mmhg for plant in apart]), rtol=1e-12)
 
 

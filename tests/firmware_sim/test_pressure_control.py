@@ -34,7 +34,7 @@ class Rig:
             sensed = self.sensors.read_cmmhg(self.plant.pressure_mmhg[0], PERIOD_S)
             drive = self.control.update(self.count, [value / 100 for value in sensed])
             self.drives.append(drive)
-            self.plant.step(PERIOD_S, [drive.pump_duty], [drive.inlet_open], [drive.vent_open])
+            self.plant.step(PERIOD_S, [drive.pump_duty], [drive.inlet_open], [drive.vent_open], [drive.dump_open])
             self.count += 100
             self.manifold_mmhg.append(float(self.plant.manifold_mmhg[0]))
             rows.append(self.plant.pressure_mmhg[0])
