@@ -256,6 +256,14 @@ class Cycles(Payload):
     delivered: int
 
 
+class FindingRecord(Payload):
+    """Something that the gateway read from a wrap's pressures; ``chamber`` counts from 1, ``null`` is the whole wrap."""
+
+    kind: str
+    chamber: int | None
+    text: str
+
+
 class WrapSummary(Payload):
     """What one wrap did in a session. Lists are per chamber, distal first."""
 
@@ -271,6 +279,7 @@ class WrapSummary(Payload):
     final_mmhg: list[float]
     tracking_rms_mmhg: float
     shortfalls: list[str] = Field(default_factory=list, description="where a chamber stayed under its target, and why")
+    findings: list[FindingRecord] = Field(default_factory=list, description="what the pressures tell about the wrap, and what to do")
 
 
 class SessionSummary(Payload):

@@ -41,6 +41,8 @@ def print_summary(summary: SessionSummary) -> None:
     for wrap in wraps:
         for shortfall in wrap.shortfalls:
             console.print(f"{wrap.side.value}: {shortfall}")
+        for finding in wrap.findings:
+            console.print(f"{wrap.side.value}, {finding.text}")
 
 
 def _spread(values: Quantiles | None) -> str:

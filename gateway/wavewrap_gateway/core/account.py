@@ -11,6 +11,7 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from wavewrap_gateway.core.compressions import Compression, measure_compressions
 from wavewrap_gateway.core.scheduler import ScheduledStep
 from wavewrap_gateway.core.wave import Wave
 from wavewrap_protocol.enums import StepOutcome
@@ -104,6 +105,12 @@ class SessionAccount:
             at += [begin, begin + ramp] if ramp > 0.0 else [begin - 1e-3, begin]
             level += [now_mmhg, step.target_mmhg]
         return np.interp(ticks, [max(value, -1e18) for value in at], level)
+
+    def compressions(self) -> list[Compression]:
+        """Every finished compression of every chamber."""
+        ticks, pressure = self._arrays()
+        steps = self.carried_out
+        return [one for at in range(self._wave.chambers) for one in measure_compressions(ticks, pressure[:, at], steps, at)]
 
     def peaks_mmhg(self) -> list[float]:
         """Highest pressure of each chamber; 0 without a sample."""

@@ -4,6 +4,7 @@ The device decides; the gateway can only ask for less. Nothing else in the gatew
 """
 
 from dataclasses import dataclass
+from math import inf
 
 from wavewrap_gateway.core.wave import WaveStep
 from wavewrap_protocol.commands import Step
@@ -26,9 +27,9 @@ class SafetyLimits:
     ease_mmhg: tuple[float, ...] = ()
     """Most in a chamber's first compressions of a session, in order."""
 
-    def most_mmhg(self, compression: int) -> float:
-        """The most that a chamber may be asked for in its ``compression``, counted from 0."""
-        return min((self.ceiling_mmhg, *self.ease_mmhg[compression : compression + 1]))
+    def eased_mmhg(self, compression: int) -> float:
+        """The most that the device gives a chamber in its ``compression``, counted from 0, the ceiling aside."""
+        return self.ease_mmhg[compression] if compression < len(self.ease_mmhg) else inf
 
 
 def limits_for(capabilities: Capabilities, ceiling_mmhg: float = CEILING_DEFAULT_MMHG) -> SafetyLimits:

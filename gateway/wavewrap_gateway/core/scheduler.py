@@ -129,8 +129,8 @@ class Scheduler:
                 # The estimate moves from batch to batch; a device refuses a plan whose ticks run backwards by it.
                 step.due_tick = max(step.due_tick, self._sent[-1].due_tick)
             # A device eases a chamber's first compressions; asked for no more than that, it has nothing to cut.
-            most_mmhg = self._limits.most_mmhg(step.compression)
-            step.boost_mmhg = min(step.wave.target_mmhg + self.boost.on(step.wave), most_mmhg) - step.wave.target_mmhg
+            eased_mmhg = self._limits.eased_mmhg(step.compression)
+            step.boost_mmhg = min(step.wave.target_mmhg + self.boost.on(step.wave), eased_mmhg) - step.wave.target_mmhg
             chosen.append(emit_step(replace(step.wave, target_mmhg=step.target_mmhg), step.due_tick, self._limits))
             self._sent.append(step)
             self._follow(step)
@@ -171,7 +171,7 @@ class Scheduler:
             step.outcome, step.actual_tick = record.outcome, tick
             if step.outcome is StepOutcome.EASED:
                 # The device counts the compressions that it saw, which may be fewer than the wave's: the least it grants is sure.
-                step.boost_mmhg = min(step.target_mmhg, self._limits.most_mmhg(0)) - step.wave.target_mmhg
+                step.boost_mmhg = min(step.target_mmhg, self._limits.eased_mmhg(0)) - step.wave.target_mmhg
             self._outstanding -= 1
             news.append(step)
         return news

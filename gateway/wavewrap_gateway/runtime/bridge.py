@@ -8,6 +8,7 @@ from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from wavewrap_gateway.core.advice import explain_fault
 from wavewrap_gateway.core.clock_sync import ClockSync
 from wavewrap_gateway.core.lateness import Lateness
 from wavewrap_gateway.core.link_state import Failed, Lost, Ready, link_word
@@ -127,7 +128,8 @@ class Bridge:
                 self._publish_event(wrap, "device_state", text, report.tick)
             case ReportArrived(FaultReport() as report):
                 where = "" if report.chamber == 0xFF else f" in chamber {report.chamber + 1}"
-                text = f"{report.fault.name.lower()}{where} at {cmmhg_to_mmhg(report.value_cmmhg):.1f} mmHg"
+                meaning = "" if report.fault is Fault.NONE else f": {explain_fault(report.fault)}"
+                text = f"{report.fault.name.lower()}{where} at {cmmhg_to_mmhg(report.value_cmmhg):.1f} mmHg{meaning}"
                 self._publish_event(wrap, "fault", text, report.tick)
             case Booted():
                 self._publish_event(wrap, "booted", "the wrap restarted")

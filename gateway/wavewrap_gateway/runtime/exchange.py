@@ -2,10 +2,11 @@
 
 import asyncio
 
+from wavewrap_gateway.core.advice import describe_fault
 from wavewrap_gateway.runtime.ports import Connection
 from wavewrap_protocol import uuids
 from wavewrap_protocol.commands import Command, ControlWrite, Plan
-from wavewrap_protocol.enums import Result
+from wavewrap_protocol.enums import Fault, Result
 from wavewrap_protocol.errors import DeviceError, LinkError
 from wavewrap_protocol.reports import Answer
 
@@ -59,7 +60,7 @@ class Exchange:
 
 _REMEDIES = {
     Result.NOT_VENTED: "wait until the wrap is vented",
-    Result.FAULT_PRESENT: "acknowledge the fault after its cause is gone",
+    Result.FAULT_PRESENT: "update the gateway, which does not know this fault",
     Result.BATTERY_LOW: "charge the wrap",
     Result.WRONG_STATE: "stop the running session first, or wait until the wrap is vented",
     Result.QUEUE_FULL: "report this: the gateway lost count of the queue",
@@ -70,5 +71,8 @@ def require_ok(answer: Answer, wrap: str) -> Answer:
     """``answer`` when the wrap said OK. Raises :class:`DeviceError` with the remedy otherwise."""
     if answer.result is Result.OK:
         return answer
+    if answer.result is Result.FAULT_PRESENT and answer.detail in set(Fault) - {Fault.NONE}:
+        fault = Fault(answer.detail)
+        raise DeviceError(f"{wrap} has {describe_fault(fault)}; when that is done, run 'wavewrap acknowledge'")
     remedy = _REMEDIES.get(answer.result, "see the wrap's log")
     raise DeviceError(f"{wrap} refused {answer.opcode_name}: {answer.result.name} ({answer.detail}): {remedy}")

@@ -12,13 +12,14 @@ from math import isfinite
 from typing import Any
 
 from wavewrap_gateway.core.account import quantiles, skew_ms
+from wavewrap_gateway.core.diagnosis import Finding, diagnose
 from wavewrap_gateway.core.lateness import Lateness
 from wavewrap_gateway.core.scheduler import COMMAND_AHEAD_S, GUARD_S
 from wavewrap_gateway.core.session import SessionEvent, SessionState, next_state
 from wavewrap_gateway.runtime.ticker import LoopTimer, Ticker, Timer
 from wavewrap_gateway.runtime.wrap_run import WrapRun
 from wavewrap_protocol.errors import DeviceError, LinkError, LocalError
-from wavewrap_protocol.payloads import EndedHow, MqttCounts, SessionProgress, SessionSummary, WrapSummary
+from wavewrap_protocol.payloads import EndedHow, FindingRecord, MqttCounts, SessionProgress, SessionSummary, WrapSummary
 
 __all__ = ["Outcome", "SessionRunner"]
 
@@ -262,6 +263,8 @@ class SessionRunner:
         try:
             while not run.is_over(self.elapsed_s(), self.duration_s):
                 await run.keep()
+                for finding in run.new_findings(self.elapsed_s()):
+                    self._tell("finding", f"{run.wrap.side.value}, {finding.text}")
                 if driver is not None and driver.done():
                     driver.result()
                 await ticker.wait()
@@ -333,7 +336,12 @@ def _wrap_summary(run: WrapRun) -> WrapSummary:
         final_mmhg=account.finals_mmhg(),
         tracking_rms_mmhg=account.tracking_rms_mmhg(),
         shortfalls=shortfalls,
+        findings=[_record(finding) for finding in diagnose(account.compressions())],
     )
+
+
+def _record(finding: Finding) -> FindingRecord:
+    return FindingRecord(kind=finding.kind, chamber=None if finding.chamber is None else finding.chamber + 1, text=finding.text)
 
 
 async def _cancel(*tasks: asyncio.Future[Any]) -> None:

@@ -9,6 +9,8 @@ from collections.abc import Callable
 from random import Random
 
 from wavewrap_gateway.core.account import SessionAccount
+from wavewrap_gateway.core.advice import FindingKind, describe_fault, explain_end
+from wavewrap_gateway.core.diagnosis import Finding, diagnose
 from wavewrap_gateway.core.link_state import Failed
 from wavewrap_gateway.core.safety import limits_for
 from wavewrap_gateway.core.scheduler import Scheduler
@@ -60,6 +62,8 @@ class WrapRun:
         self._rebooted = False
         self._boot_tick = 0
         self._armed = False
+        self._looked_cycle = 0
+        self._told: set[tuple[FindingKind, int | None]] = set()
         self._samples_before = SampleCounts(expected=0, received=0, replayed=0, missing=0)
         self._rng = Random(session_id)
         self._forget = wrap.listen(self._on_event)
@@ -113,6 +117,16 @@ class WrapRun:
         """Whether every step is answered for and the session, or what the wrap allows of it, is over but for a last rest."""
         return self.scheduler.done and (elapsed_s >= duration_s or self._clock() >= self._limit_s - LIMIT_MARGIN_S)
 
+    def new_findings(self, elapsed_s: float) -> list[Finding]:
+        """What the pressures have told since the last call, looked at once a cycle."""
+        cycle = self.wave.cycle_at(elapsed_s)
+        if cycle == self._looked_cycle:
+            return []
+        self._looked_cycle = cycle
+        news = [one for one in diagnose(self.account.compressions()) if (one.kind, one.chamber) not in self._told]
+        self._told.update((one.kind, one.chamber) for one in news)
+        return news
+
     async def arm(self) -> None:
         """Open the session on the device. Raises :class:`DeviceError` or :class:`LinkError`."""
         link = self.wrap.link
@@ -150,10 +164,9 @@ class WrapRun:
         if self._rebooted:
             raise DeviceError(f"{name} restarted during the session and has vented: start again")
         if picture.device_state is DeviceState.FAULT:
-            raise DeviceError(f"{name} reports the fault {picture.fault.name} and has vented: see to it, then acknowledge it")
+            raise DeviceError(f"{name} vents with {describe_fault(picture.fault)}")
         if self._in_session and picture.device_state in (DeviceState.VENTING, DeviceState.IDLE):
-            cause = picture.cause.name if picture.cause is not None else "an unknown cause"
-            raise DeviceError(f"{name} ended the session by itself ({cause}) and vents")
+            raise DeviceError(f"{name} ended the session by itself and vents: {explain_end(picture.cause)}")
         if isinstance(self.wrap.link.state, Failed):
             raise LinkError(f"{name}: {self.wrap.link.state.reason}")
         if self._clock() > self._lease_end_s:

@@ -9,10 +9,11 @@ from tests.support.virtual_sessions import make_short_program, prepare_session, 
 from tests.support.virtual_wraps import Station, run_wraps, until
 
 from wavewrap_gateway.core.session import SessionState
+from wavewrap_gateway.runtime.acknowledging import acknowledge_fault, ask_fault
 from wavewrap_gateway.runtime.plan_feed import CLOCK_UNCERTAINTY_MAX_S
 from wavewrap_gateway.runtime.session_runner import VENT_S
 from wavewrap_protocol.commands import Arm
-from wavewrap_protocol.enums import DeviceState, Result
+from wavewrap_protocol.enums import DeviceState, Fault, Result
 from wavewrap_protocol.limits import LEASE_DEFAULT_MS
 from wavewrap_protocol.payloads import EndedHow
 from wavewrap_sim.log import LogEntry
@@ -57,7 +58,7 @@ def test_a_fault_of_one_wrap_vents_all() -> None:
             runner = prepare_session(virtual, make_short_program(chambers=[1], hold_s=8), 14.0)
             outcome = await runner.run()
             assert outcome.ended is EndedHow.FAULTED
-            assert outcome.reason == "virtual-2 reports the fault NO_RISE and has vented: see to it, then acknowledge it"
+            assert outcome.reason.startswith("virtual-2 vents with the fault NO_RISE: air went in and no pressure came up: check")
             assert outcome.vented
             healthy, weak = virtual.stations
             assert [fault.fault for fault in weak.faults()] == ["no_rise"]
@@ -70,8 +71,15 @@ def test_a_fault_of_one_wrap_vents_all() -> None:
             assert stopped_s - weak.faults()[0].host_s < 0.5
             again = await prepare_session(virtual, make_short_program(), CYCLE_S).run()
             assert (again.ended, again.vented) == (EndedHow.FAULTED, True)
-            assert again.reason == "virtual-2 refused ARM: FAULT_PRESENT (4): acknowledge the fault after its cause is gone"
+            assert again.reason.startswith("virtual-2 has the fault NO_RISE: air went in and no pressure came up: check that every hose")
+            assert again.reason.endswith("when that is done, run 'wavewrap acknowledge'")
             assert healthy.is_vented
+            fine, broken = virtual.wraps
+            assert await ask_fault(fine) is None
+            assert await ask_fault(broken) is Fault.NO_RISE
+            await acknowledge_fault(broken, Fault.NO_RISE)
+            assert await ask_fault(broken) is None
+            assert weak.wrap.state is DeviceState.IDLE
 
     run_virtual(work())
 

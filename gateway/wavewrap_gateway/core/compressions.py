@@ -1,0 +1,156 @@
+"""What each compression of a session looked like: filling, hold, vent, rest, measured from the samples and the steps carried out.
+
+Not responsible for what it means (:mod:`wavewrap_gateway.core.diagnosis`).
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from wavewrap_gateway.core.timeline import ScheduledStep
+from wavewrap_protocol.limits import OVER_THRESHOLD_MMHG
+from wavewrap_protocol.units import TICKS_PER_S
+
+__all__ = ["Compression", "measure_compressions"]
+
+ONSET_MMHG = 5.0
+"""From here on a bladder is no longer slack: the pressure by which 63 % of the reference bladder's slack is unfolded."""
+
+REACHED = 0.9
+"""Share of the target at which a chamber counts as filled. Choice: over the control band at every preset's pressure."""
+
+SETTLE_S = 2.0
+"""Of a hold this much is left out: creep takes up air at first. Choice: half of the reference bladder's creep time."""
+
+SLOPE_S = 0.4
+"""Window of a slope. Choice: twenty samples at 50 Hz bring 0.1 mmHg of noise under 0.1 mmHg/s."""
+
+REFILL_MMHG_S = 1.0
+"""A slope over this is a refill or a movement, not a drift."""
+
+JERK_MMHG = 3.0
+"""A sample this far from the hold's median is a movement. Choice: twice the control band."""
+
+REST_S = 5.0
+"""A vented chamber is at rest after this."""
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class Compression:
+    """One compression of ``chamber`` (0 is distal); ``number`` counts that chamber's from 0. ``None``: it did not come to that.
+
+    ``onset_s``: from the step until :data:`ONSET_MMHG`. ``lag_s``: how much later than the set-point the pressure passed
+    :data:`REACHED` of the target. ``fall_mmhg_s``: rate at which the pressure falls between refills of the hold, over 0.
+    ``moved_s``: time of the hold spent far from its median. ``vent_tau_s``: time constant of the fall to 15 mmHg.
+    ``rest_mmhg``: median once at rest.
+    """
+
+    chamber: int
+    number: int
+    target_mmhg: float
+    onset_s: float | None
+    lag_s: float | None
+    fall_mmhg_s: float | None
+    moved_s: float
+    vent_tau_s: float | None
+    rest_mmhg: float | None
+
+
+def measure_compressions(
+    ticks: NDArray[np.int64], pressure_mmhg: Floats, steps: Sequence[ScheduledStep], chamber: int
+) -> list[Compression]:
+    """The finished compressions of ``chamber``.
+
+    ``ticks`` and ``pressure_mmhg``: shape (samples,), ticks ascending and never wrapped; ``steps``: carried out, in order.
+    """
+    time_s = ticks / TICKS_PER_S
+    own = [(step, step.actual_tick / TICKS_PER_S) for step in steps if step.wave.chamber == chamber and step.actual_tick is not None]
+    found: list[Compression] = []
+    risen: tuple[ScheduledStep, float] | None = None
+    for at, (step, at_s) in enumerate(own):
+        if step.target_mmhg > 0.0:
+            if risen is None or step.target_mmhg > risen[0].target_mmhg:
+                risen = (step, risen[1]) if risen is not None else (step, at_s)
+        elif risen is not None:
+            # Where a compression rises in two steps the last one sets the pace, the first one the beginning.
+            last_rise_s = next(when for earlier, when in reversed(own[:at]) if earlier.target_mmhg > 0.0)
+            until_s = own[at + 1][1] if at + 1 < len(own) else float("inf")
+            found.append(_measure(len(found), chamber, risen, last_rise_s, at_s, until_s, time_s, pressure_mmhg))
+            risen = None
+    return found
+
+
+def _measure(
+    number: int,
+    chamber: int,
+    risen: tuple[ScheduledStep, float],
+    last_rise_s: float,
+    release_s: float,
+    until_s: float,
+    time_s: Floats,
+    pressure_mmhg: Floats,
+) -> Compression:
+    step, begin_s = risen
+    target_mmhg, ramp_s = step.target_mmhg, step.wave.ramp_s
+    rising = (time_s >= begin_s) & (time_s <= release_s)
+    onset_s = _first(time_s[rising], pressure_mmhg[rising] >= ONSET_MMHG, begin_s)
+    full_s = last_rise_s + REACHED * ramp_s
+    lag_s = _first(time_s[rising], pressure_mmhg[rising] >= REACHED * target_mmhg, full_s)
+    hold = (time_s >= last_rise_s + ramp_s + max(0.0, lag_s or 0.0) + SETTLE_S) & (time_s <= release_s)
+    venting = (time_s >= release_s) & (time_s < until_s)
+    resting = venting & (time_s >= release_s + REST_S)
+    return Compression(
+        chamber,
+        number,
+        target_mmhg,
+        onset_s,
+        lag_s,
+        _fall(time_s[hold], pressure_mmhg[hold]),
+        _moved_s(time_s[hold], pressure_mmhg[hold]),
+        _vent_tau_s(time_s[venting], pressure_mmhg[venting]),
+        float(np.median(pressure_mmhg[resting])) if resting.any() else None,
+    )
+
+
+def _first(time_s: Floats, reached: NDArray[np.bool_], from_s: float) -> float | None:
+    """Seconds from ``from_s`` until ``reached`` is first true."""
+    return float(time_s[np.argmax(reached)] - from_s) if reached.any() else None
+
+
+def _slopes(time_s: Floats, pressure_mmhg: Floats) -> Floats:
+    """Slope over :data:`SLOPE_S` at every sample that has so much hold behind it."""
+    earlier = np.searchsorted(time_s, time_s - SLOPE_S, side="right") - 1
+    inside = earlier >= 0
+    span_s = time_s[inside] - time_s[earlier[inside]]
+    slopes: Floats = (pressure_mmhg[inside] - pressure_mmhg[earlier[inside]]) / span_s
+    return slopes
+
+
+def _fall(time_s: Floats, pressure_mmhg: Floats) -> float | None:
+    """Median slope where nothing refills or moves, as a fall; ``None`` for a hold too short to tell."""
+    if len(time_s) < 2 or time_s[-1] - time_s[0] < 2 * SLOPE_S:
+        return None
+    slopes = _slopes(time_s, pressure_mmhg)
+    drifting = slopes[np.abs(slopes) < REFILL_MMHG_S]
+    return max(0.0, -float(np.median(drifting))) if len(drifting) else REFILL_MMHG_S
+
+
+def _moved_s(time_s: Floats, pressure_mmhg: Floats) -> float:
+    if len(time_s) < 2:
+        return 0.0
+    away = np.abs(pressure_mmhg - np.median(pressure_mmhg)) > JERK_MMHG
+    return float(away.mean() * (time_s[-1] - time_s[0]))
+
+
+def _vent_tau_s(time_s: Floats, pressure_mmhg: Floats) -> float | None:
+    """From the first to the last sample of the fall over 15 mmHg; the whole wait where it never got there."""
+    if not len(time_s) or pressure_mmhg[0] <= OVER_THRESHOLD_MMHG + JERK_MMHG:
+        return None
+    over = pressure_mmhg > OVER_THRESHOLD_MMHG
+    last = int(np.argmin(over)) if not over.all() else len(over) - 1
+    ratio = float(pressure_mmhg[0] / max(pressure_mmhg[last], 1.0))
+    return float(time_s[last] - time_s[0]) / np.log(ratio) if ratio > 1.0 else None
