@@ -34,7 +34,10 @@ JERK_MMHG = 3.0
 """A sample this far from the hold's median is a movement. Choice: twice the control band."""
 
 REST_S = 5.0
-"""A vented chamber is at rest after this."""
+"""Sooner than this after a release no chamber is at rest."""
+
+STILL_MMHG = 0.5
+"""The two halves of a rest may differ by this; else it is still emptying."""
 
 Floats = NDArray[np.float64]
 
@@ -46,7 +49,7 @@ class Compression:
     ``onset_s``: from the step until :data:`ONSET_MMHG`. ``lag_s``: how much later than the set-point the pressure passed
     :data:`REACHED` of the target. ``fall_mmhg_s``: rate at which the pressure falls between refills of the hold, over 0.
     ``moved_s``: time of the hold spent far from its median. ``vent_tau_s``: time constant of the fall to 15 mmHg.
-    ``rest_mmhg``: median once at rest.
+    ``rest_mmhg``: median once at rest, if it came to rest.
     """
 
     chamber: int
@@ -112,7 +115,7 @@ def _measure(
         _fall(time_s[hold], pressure_mmhg[hold]),
         _moved_s(time_s[hold], pressure_mmhg[hold]),
         _vent_tau_s(time_s[venting], pressure_mmhg[venting]),
-        float(np.median(pressure_mmhg[resting])) if resting.any() else None,
+        _rest_mmhg(pressure_mmhg[resting]),
     )
 
 
@@ -144,6 +147,13 @@ def _moved_s(time_s: Floats, pressure_mmhg: Floats) -> float:
         return 0.0
     away = np.abs(pressure_mmhg - np.median(pressure_mmhg)) > JERK_MMHG
     return float(away.mean() * (time_s[-1] - time_s[0]))
+
+
+def _rest_mmhg(pressure_mmhg: Floats) -> float | None:
+    half = len(pressure_mmhg) // 2
+    if half == 0 or abs(np.median(pressure_mmhg[:half]) - np.median(pressure_mmhg[half:])) > STILL_MMHG:
+        return None
+    return float(np.median(pressure_mmhg))
 
 
 def _vent_tau_s(time_s: Floats, pressure_mmhg: Floats) -> float | None:
