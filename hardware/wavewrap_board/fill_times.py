@@ -7,6 +7,7 @@ simulator's plant, which is written apart.
 from __future__ import annotations
 
 from collections.abc import Callable
+from math import exp
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -17,7 +18,7 @@ from wavewrap_board.pneumatic_parts import ATMOSPHERE_MMHG, Chamber
 if TYPE_CHECKING:
     from wavewrap_board.board import Board
 
-__all__ = ["EscapePath", "fall_s", "fill_s", "handover_s", "relief_path", "rise_mmhg_s", "run_up_s", "vent_path"]
+__all__ = ["EscapePath", "fall_s", "fill_s", "relief_path", "rise_mmhg_s", "start_up_s", "vent_path"]
 
 EscapePath = Callable[[Array], Array]
 """Flow to the room in ml/s at a chamber's pressure in mmHg."""
@@ -45,17 +46,14 @@ def rise_mmhg_s(board: Board, chamber: Chamber, pressure_mmhg: Array) -> Array:
     return rise
 
 
-def run_up_s(board: Board) -> float:
-    """What a fill takes longer that begins with pump and valve at rest.
+def start_up_s(board: Board, idle_s: float) -> float:
+    """What a fill takes longer that begins ``idle_s`` after the pump was stopped; 0 or less: it still runs, ``inf``: it stands.
 
-    A first-order lag has, once it is over, delivered as much less as if all had begun one lag later; pump and valve start together.
+    A first-order lag has, once it is over, delivered as much less as if all had begun one lag later, and in part when it had not run down.
+    The inlet's own dead time and lag pass meanwhile.
     """
-    return max(board.pump.lag_s, handover_s(board))
-
-
-def handover_s(board: Board) -> float:
-    """What a fill takes longer that follows on another one, with the pump running: the dead time and the lag of its inlet."""
-    return board.valves.inlet.dead_s + board.valves.inlet.lag_s
+    stopped = 1.0 - exp(-max(idle_s, 0.0) / board.pump.lag_s)
+    return max(board.pump.lag_s * stopped, board.valves.inlet.dead_s + board.valves.inlet.lag_s)
 
 
 def fall_s(chamber: Chamber, path: EscapePath, from_mmhg: float, to_mmhg: float) -> float:

@@ -6,18 +6,18 @@ Quasi-static arithmetic, independent of the simulator. Not responsible for what 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from math import exp
+from math import exp, inf
 from typing import Protocol
 
 import numpy as np
 
 from wavewrap_board.board import Board
-from wavewrap_board.fill_times import fall_s, fill_s, handover_s, relief_path, rise_mmhg_s, run_up_s, vent_path
+from wavewrap_board.fill_times import fall_s, fill_s, relief_path, rise_mmhg_s, start_up_s, vent_path
 from wavewrap_board.flow import balance_pump, free_air_ml
 from wavewrap_board.pneumatic_parts import ATMOSPHERE_MMHG
 from wavewrap_protocol.limits import OVER_THRESHOLD_MMHG, VENTED_MMHG
 
-__all__ = ["ChamberSize", "CycleLoad", "PressureStep", "sessions_per_charge", "size_chamber", "size_cycle"]
+__all__ = ["ChamberSize", "CycleLoad", "PressureStep", "sessions_per_charge", "size_chamber", "size_cycle", "vent_time_s"]
 
 RESERVE = 1.15
 """A fill in a wave is planned this much longer than at full flow to its end. Choice, from the simulated wrap: ramps with 8 % in hand left a
@@ -93,18 +93,25 @@ def size_chamber(board: Board, chamber: int, target_mmhg: float) -> ChamberSize:
     """Chamber number ``chamber``, counted from 0, between rest and ``target_mmhg``."""
     made = board.chambers[chamber]
     rise_s = fill_s(board, made, 0.0, target_mmhg)
-    vent, inlet, dump = board.valves.vent, board.valves.inlet, board.valves.dump
-    vent_s, relief_s = vent.dead_s + vent.lag_s, max(inlet.dead_s + inlet.lag_s, dump.dead_s + dump.lag_s)
+    inlet, dump = board.valves.inlet, board.valves.dump
+    relief_delay_s = max(inlet.dead_s + inlet.lag_s, dump.dead_s + dump.lag_s)
     return ChamberSize(
         made.name,
         free_air_ml(made, target_mmhg),
-        run_up_s(board) + rise_s,
-        handover_s(board) + rise_s,
+        start_up_s(board, inf) + rise_s,
+        start_up_s(board, 0.0) + rise_s,
         float(rise_mmhg_s(board, made, np.array(target_mmhg))),
-        vent_s + fall_s(made, vent_path(board), target_mmhg, OVER_THRESHOLD_MMHG),
-        vent_s + fall_s(made, vent_path(board), target_mmhg, VENTED_MMHG),
-        relief_s + fall_s(made, relief_path(board), target_mmhg, OVER_THRESHOLD_MMHG),
+        vent_time_s(board, chamber, target_mmhg, OVER_THRESHOLD_MMHG),
+        vent_time_s(board, chamber, target_mmhg, VENTED_MMHG),
+        relief_delay_s + fall_s(made, relief_path(board), target_mmhg, OVER_THRESHOLD_MMHG),
     )
+
+
+def vent_time_s(board: Board, chamber: int, from_mmhg: float, to_mmhg: float) -> float:
+    """From the command to vent chamber number ``chamber``, counted from 0, until it is under ``to_mmhg``; 0 when it is."""
+    vent = board.valves.vent
+    fallen_s = fall_s(board.chambers[chamber], vent_path(board), from_mmhg, to_mmhg)
+    return vent.dead_s + vent.lag_s + fallen_s if fallen_s else 0.0
 
 
 def size_cycle(board: Board, steps: Sequence[PressureStep], cycle_s: float) -> CycleLoad:
@@ -113,15 +120,15 @@ def size_cycle(board: Board, steps: Sequence[PressureStep], cycle_s: float) -> C
     set_mmhg, peaks_mmhg = [0.0] * chambers, [0.0] * chambers
     asked_s: list[float] = []
     reached_s: list[float] = []
-    air_ml, inlet_s, busy_until_s = 0.0, 0.0, float("-inf")
+    air_ml, inlet_s, stopped_s, busy_until_s = 0.0, 0.0, -inf, -inf
     for step in steps:
         before_mmhg = set_mmhg[step.chamber]
         if step.target_mmhg > before_mmhg:
             made = board.chambers[step.chamber]
             air_ml += free_air_ml(made, step.target_mmhg) - free_air_ml(made, before_mmhg)
-            delay_s = run_up_s(board) if step.at_s > busy_until_s else handover_s(board)
-            needed_s = delay_s + fill_s(board, made, before_mmhg, step.target_mmhg)
+            needed_s = start_up_s(board, step.at_s - stopped_s) + fill_s(board, made, before_mmhg, step.target_mmhg)
             inlet_s += needed_s
+            stopped_s = max(stopped_s, step.at_s) + needed_s
             busy_until_s = max(busy_until_s, step.at_s) + RESERVE * needed_s
             asked_s.append(step.at_s + step.ramp_s)
             reached_s.append(max(busy_until_s, asked_s[-1]))
@@ -132,7 +139,8 @@ def size_cycle(board: Board, steps: Sequence[PressureStep], cycle_s: float) -> C
         air_ml,
         pump_s,
         tuple(
-            run_up_s(board) + fill_s(board, made, 0.0, peak) if peak else 0.0 for made, peak in zip(board.chambers, peaks_mmhg, strict=True)
+            start_up_s(board, inf) + fill_s(board, made, 0.0, peak) if peak else 0.0
+            for made, peak in zip(board.chambers, peaks_mmhg, strict=True)
         ),
         _longest_gap(asked_s),
         _longest_gap(reached_s),

@@ -1,7 +1,11 @@
 """Programs for tests: a plain one with chosen keys, and random ones."""
 
+from functools import cache
+
 from hypothesis import strategies as st
 
+from wavewrap_board.board import Board
+from wavewrap_board.files import REFERENCE_BOARD, load_board
 from wavewrap_gateway.core.program import PROGRAM, Program
 
 _PLAIN: dict[str, object] = {
@@ -16,6 +20,12 @@ _PLAIN: dict[str, object] = {
     "release_s": 2,
     "rest_s": 10,
 }
+
+
+@cache
+def board_of(chambers: int) -> Board:
+    """The reference board with so many chambers."""
+    return load_board(REFERENCE_BOARD).with_chambers(chambers)
 
 
 def make_table(**keys: object) -> dict[str, object]:

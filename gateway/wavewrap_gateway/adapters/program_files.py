@@ -4,6 +4,7 @@ from difflib import get_close_matches
 from importlib import resources
 from pathlib import Path
 
+from wavewrap_board.files import REFERENCE_BOARD, load_board
 from wavewrap_gateway.core.program import Program
 from wavewrap_gateway.core.program_file import parse_program
 from wavewrap_protocol.errors import UsageError
@@ -26,20 +27,25 @@ def load_program(
     chambers: int = CHAMBERS_DEFAULT,
     ceiling_mmhg: float = CEILING_DEFAULT_MMHG,
     queue_depth: int = QUEUE_DEPTH_DEFAULT,
+    board: str = REFERENCE_BOARD,
 ) -> Program:
-    """The program ``source``, checked for a wrap of ``chambers``: a path when it ends in ``.toml`` or holds a slash, else a preset's name.
+    """The program ``source``, checked for a wrap like ``board`` of ``chambers``.
 
-    Raises :class:`UsageError` in one line for an unreadable file, an unknown preset, a syntax error, a wrong key or value, a limit.
+    A path when it ends in ``.toml`` or holds a slash, else a preset's name; ``board`` likewise.
+
+    Raises :class:`UsageError` in one line for an unreadable file, an unknown preset, a syntax error, a wrong key or value, a limit,
+    and what :func:`wavewrap_board.files.load_board` raises.
     """
+    built = load_board(board).with_chambers(chambers)
     if source.endswith(".toml") or "/" in source or "\\" in source:
-        return parse_program(_read_text(Path(source)), source, chambers, ceiling_mmhg, queue_depth)
+        return parse_program(_read_text(Path(source)), source, built, ceiling_mmhg, queue_depth)
     names = preset_names()
     if source not in names:
         close = get_close_matches(source, names, n=3)
         hint = f"did you mean {' or '.join(close)}?" if close else f"there are {', '.join(names)}."
         raise UsageError(f"no preset is called {source!r}: {hint} A path to a file ends in .toml")
     text = (resources.files("wavewrap_gateway") / "programs" / f"{source}.toml").read_text(encoding="utf-8")
-    return parse_program(text, f"{source}.toml", chambers, ceiling_mmhg, queue_depth)
+    return parse_program(text, f"{source}.toml", built, ceiling_mmhg, queue_depth)
 
 
 def _read_text(path: Path) -> str:

@@ -12,6 +12,9 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from wavewrap_board.board import Board
+from wavewrap_board.files import REFERENCE_BOARD, load_board
+from wavewrap_board.sizing import CycleLoad
 from wavewrap_gateway.adapters.program_files import CHAMBERS_DEFAULT, load_program, preset_names
 from wavewrap_gateway.cli.wave_chart import chart_lines
 from wavewrap_gateway.core.achievability import Achievability, assess_wave
@@ -23,7 +26,7 @@ from wavewrap_protocol.errors import UsageError
 from wavewrap_protocol.limits import CEILING_DEFAULT_MMHG, HOLD_MAX_S, QUEUE_DEPTH_DEFAULT, SESSION_MAX_S, VENT_MIN_S
 from wavewrap_protocol.payloads import Side
 
-__all__ = ["app"]
+__all__ = ["app", "describe_reach"]
 
 app = typer.Typer(help="Programs: what a wrap can play.", no_args_is_help=True)
 
@@ -105,39 +108,44 @@ def plot_program(
 @app.command("check")
 def check_file(
     program: ProgramArgument,
-    chambers: ChambersOption = CHAMBERS_DEFAULT,
+    chambers: Annotated[int | None, typer.Option("--chambers", help="Chambers of the wrap, 1 to 8; as many as the board has.")] = None,
     ceiling_mmhg: CeilingOption = CEILING_DEFAULT_MMHG,
+    board: Annotated[str, typer.Option("--board", help="Board of the wrap: a name, or the path of a .toml file.")] = REFERENCE_BOARD,
     as_json: JsonOption = False,
 ) -> None:
-    """Check a program against the limits, and whether one pump can follow it."""
-    chosen = load_program(program, chambers, ceiling_mmhg)
+    """Check a program against the limits, and whether a wrap of this board can follow it."""
+    built = load_board(board)
+    chambers = len(built.chambers) if chambers is None else chambers
+    chosen = load_program(program, chambers, ceiling_mmhg, board=board)
+    built = built.with_chambers(chambers)
     wave = compile_wave(chosen, Side.LEFT, chambers)
-    limits = _list_limits(chosen, wave, ceiling_mmhg)
-    reach = assess_wave(wave)
+    limits = _list_limits(chosen, wave, built, ceiling_mmhg)
+    reach = assess_wave(wave, built)
     if as_json:
         checks = [{"name": name, "value": round(value, 3), "unit": unit, "limit": limit} for name, value, unit, limit in limits]
-        _print_json({"program": chosen.name, "chambers": chambers, "ok": True, "limits": checks, "achievable": _describe_reach(reach)})
+        head = {"program": chosen.name, "board": built.name, "chambers": chambers, "ok": True}
+        _print_json({**head, "limits": checks, "achievable": describe_reach(reach)})
         return
     typer.echo(f"{chosen.name}: within every limit on {chambers} chambers")
     for name, value, unit, limit in limits:
         relation = "at least" if name == "shortest vent" else "at most"
         typer.echo(f"  {name:<20}{value:8.1f} {unit:<6}{relation} {limit:g}")
-    typer.echo(_word_reach(reach))
+    typer.echo(_word_reach(reach.cycle, built))
 
 
-def _list_limits(program: Program, wave: Wave, ceiling_mmhg: float) -> list[tuple[str, float, str, float]]:
+def _list_limits(program: Program, wave: Wave, board: Board, ceiling_mmhg: float) -> list[tuple[str, float, str, float]]:
     """Name, value, unit and limit of what :func:`wavewrap_gateway.core.program_check.check_program` holds a program to."""
     return [
         ("highest target", max(wave.peaks_mmhg), "mmHg", ceiling_mmhg),
-        ("longest compression", longest_compression_s(wave), "s", HOLD_MAX_S),
-        ("shortest vent", shortest_vent_s(wave), "s", VENT_MIN_S),
+        ("longest compression", longest_compression_s(wave, board), "s", HOLD_MAX_S),
+        ("shortest vent", shortest_vent_s(wave, board), "s", VENT_MIN_S),
         ("session", program.duration_s, "s", SESSION_MAX_S),
         (f"steps in {HORIZON_S:g} s", densest_steps(wave), "", QUEUE_DEPTH_DEFAULT),
     ]
 
 
-def _word_reach(reach: Achievability) -> str:
-    needs = f"one cycle takes {reach.air_ml:.0f} ml of free air, {reach.pump_s:.1f} s of one 8 L/min pump"
+def _word_reach(reach: CycleLoad, board: Board) -> str:
+    needs = f"one cycle takes {reach.air_ml:.0f} ml of free air, {reach.pump_s:.1f} s of the pump of {board.name}"
     if reach.ok:
         return f"achievable: {needs}; every chamber is up in time"
     late = f"the latest chamber is up {reach.lag_s:.1f} s late"
@@ -146,7 +154,9 @@ def _word_reach(reach: Achievability) -> str:
     return f"NOT achievable: {needs}; {late}. It is played all the same; a longer inflate_s or a shorter overlap_s helps"
 
 
-def _describe_reach(reach: Achievability) -> dict[str, object]:
+def describe_reach(assessed: Achievability) -> dict[str, object]:
+    """``assessed`` for machines."""
+    reach = assessed.cycle
     return {
         "ok": reach.ok,
         "air_ml": round(reach.air_ml, 1),
@@ -155,6 +165,9 @@ def _describe_reach(reach: Achievability) -> dict[str, object]:
         "asked_delay_s": round(reach.asked_delay_s, 2),
         "achieved_delay_s": round(reach.achieved_delay_s, 2),
         "lag_s": round(reach.lag_s, 2),
+        "pump_pct": round(reach.pump_pct, 2),
+        "session_j": round(assessed.session_j),
+        "sessions_per_charge": assessed.sessions,
     }
 
 

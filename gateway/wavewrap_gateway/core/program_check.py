@@ -6,7 +6,8 @@ The device enforces them again, on its own clock; this tells a person beforehand
 from collections import deque
 from dataclasses import dataclass
 
-from wavewrap_gateway.core.achievability import fall_s
+from wavewrap_board.board import Board
+from wavewrap_board.sizing import vent_time_s
 from wavewrap_gateway.core.fit import Fit, Problem, fit_program
 from wavewrap_gateway.core.program import Program, SequentialPulse
 from wavewrap_gateway.core.wave import Wave, WaveStep, compile_wave, count_cycles
@@ -42,14 +43,12 @@ class Compression:
 
 def check_program(
     program: Program,
-    chambers: int,
+    board: Board,
     ceiling_mmhg: float = CEILING_DEFAULT_MMHG,
     queue_depth: int = QUEUE_DEPTH_DEFAULT,
 ) -> list[Problem]:
-    """Everything that keeps ``program`` from being played on a wrap of ``chambers``; empty when nothing does.
-
-    Raises :class:`UsageError` when no wrap has so many chambers.
-    """
+    """Everything that keeps ``program`` from being played on a wrap of ``board``; empty when nothing does."""
+    chambers = len(board.chambers)
     fit = fit_program(program, chambers)
     if isinstance(fit, Problem):
         return [fit]
@@ -59,11 +58,11 @@ def check_program(
         return [*problems, session_problem]
     # Long enough to meet full pressure twice, whatever the program's own session: `--for` may play it longer.
     checked_s = min((len(program.soft_cycles_pct) + 2) * fit.cycle_s, SESSION_MAX_S)
-    return problems + _check_wave(program, compile_wave(program, Side.LEFT, chambers, checked_s), queue_depth)
+    return problems + _check_wave(program, compile_wave(program, Side.LEFT, chambers, checked_s), board, queue_depth)
 
 
-def find_compressions(wave: Wave) -> list[Compression]:
-    """Every compression of every chamber, in the order of release."""
+def find_compressions(wave: Wave, board: Board) -> list[Compression]:
+    """Every compression of every chamber of a wrap of ``board``, in the order of release."""
     first: dict[int, WaveStep] = {}
     peak_mmhg: dict[int, float] = {}
     found: list[Compression] = []
@@ -74,20 +73,21 @@ def find_compressions(wave: Wave) -> list[Compression]:
         elif step.chamber in first:
             start = first.pop(step.chamber)
             over_s = start.at_s + start.ramp_s * min(1.0, OVER_THRESHOLD_MMHG / start.target_mmhg)
-            found.append(Compression(step.chamber, start.at_s, over_s, step.at_s + fall_s(peak_mmhg.pop(step.chamber))))
+            fallen_s = step.at_s + vent_time_s(board, step.chamber, peak_mmhg.pop(step.chamber), OVER_THRESHOLD_MMHG)
+            found.append(Compression(step.chamber, start.at_s, over_s, fallen_s))
     return found
 
 
-def longest_compression_s(wave: Wave) -> float:
+def longest_compression_s(wave: Wave, board: Board) -> float:
     """Longest time that any chamber stays over the threshold of 15 mmHg: its ramp, its holds and the fall after its release."""
-    return max(compression.under_s - compression.over_s for compression in find_compressions(wave))
+    return max(compression.under_s - compression.over_s for compression in find_compressions(wave, board))
 
 
-def shortest_vent_s(wave: Wave) -> float:
+def shortest_vent_s(wave: Wave, board: Board) -> float:
     """Shortest time from a chamber's fall under the threshold to its next inflation; the whole session when no chamber has a next one."""
     under_s: dict[int, float] = {}
     shortest_s = wave.duration_s
-    for compression in find_compressions(wave):
+    for compression in find_compressions(wave, board):
         if compression.chamber in under_s:
             shortest_s = min(shortest_s, compression.start_s - under_s[compression.chamber])
         under_s[compression.chamber] = compression.under_s
@@ -146,14 +146,14 @@ def _check_session(program: Program, fit: Fit) -> Problem | None:
     return None
 
 
-def _check_wave(program: Program, wave: Wave, queue_depth: int) -> list[Problem]:
+def _check_wave(program: Program, wave: Wave, board: Board, queue_depth: int) -> list[Problem]:
     problems: list[Problem] = []
-    held_s = longest_compression_s(wave)
+    held_s = longest_compression_s(wave, board)
     if held_s > HOLD_MAX_S:
         key = "hold_s" if program.hold_s is not None else "period_s"
         text = f"a chamber stays over {OVER_THRESHOLD_MMHG:g} mmHg for {held_s:.1f} s, over the limit of {HOLD_MAX_S:g} s; shorten it"
         problems.append(Problem(key, getattr(program, key), text))
-    vent_s = shortest_vent_s(wave)
+    vent_s = shortest_vent_s(wave, board)
     if vent_s < VENT_MIN_S:
         key = "rest_s" if program.rest_s is not None else "period_s"
         text = (

@@ -10,6 +10,7 @@ from difflib import get_close_matches
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
+from wavewrap_board.board import Board
 from wavewrap_gateway.core.key_lines import Path, locate_keys
 from wavewrap_gateway.core.program import (
     PROGRAM,
@@ -42,11 +43,11 @@ _SHOWN_CHARACTERS = 40
 def parse_program(
     text: str,
     origin: str,
-    chambers: int,
+    board: Board,
     ceiling_mmhg: float = CEILING_DEFAULT_MMHG,
     queue_depth: int = QUEUE_DEPTH_DEFAULT,
 ) -> Program:
-    """The program in ``text``, checked for a wrap of ``chambers``.
+    """The program in ``text``, checked for a wrap of ``board``.
 
     Raises :class:`UsageError` in one line, ``origin:line: key value: what is wrong; what to do``, for the first fault in the order of
     lines; it counts the others.
@@ -63,7 +64,7 @@ def parse_program(
     except ValidationError as cause:
         faults = [_describe_detail(detail, table) for detail in cause.errors(include_url=False)]
         raise UsageError(_report(faults, lines, origin)) from cause
-    problems = check_program(program, chambers, ceiling_mmhg, queue_depth)
+    problems = check_program(program, board, ceiling_mmhg, queue_depth)
     if problems:
         paths: list[Path] = [(problem.key,) if problem.index is None else (problem.key, problem.index) for problem in problems]
         raise UsageError(_report([(path, str(problem)) for path, problem in zip(paths, problems, strict=True)], lines, origin))

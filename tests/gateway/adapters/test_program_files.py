@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+from tests.support.programs import board_of
 
 from wavewrap_gateway.adapters.program_files import load_program, preset_names
 from wavewrap_gateway.core.achievability import assess_wave
@@ -27,9 +28,9 @@ def test_every_preset_suits_every_wrap(name: str, chambers: int) -> None:
     for side in Side:
         wave = compile_wave(program, side, chambers)
         # With margin: a plant 30 % off its figures must not come near a limit of the device.
-        assert longest_compression_s(wave) < 0.8 * HOLD_MAX_S
-        assert shortest_vent_s(wave) > 3 * VENT_MIN_S
-        reach = assess_wave(wave)
+        assert longest_compression_s(wave, board_of(chambers)) < 0.8 * HOLD_MAX_S
+        assert shortest_vent_s(wave, board_of(chambers)) > 3 * VENT_MIN_S
+        reach = assess_wave(wave, board_of(chambers)).cycle
         assert reach.lag_s == 0, "one pump must be able to follow a preset"
 
 

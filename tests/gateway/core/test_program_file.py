@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from tests.support.programs import make_table
+from tests.support.programs import board_of, make_table
 
 from wavewrap_gateway.core.program_file import parse_program
 from wavewrap_protocol.errors import UsageError
@@ -15,14 +15,14 @@ def _text(**keys: object) -> str:
 
 def _refusal(text: str) -> str:
     with pytest.raises(UsageError) as caught:
-        parse_program(text, "my.toml", 4)
+        parse_program(text, "my.toml", board_of(4))
     message = str(caught.value)
     assert "\n" not in message
     return message
 
 
 def test_a_good_text() -> None:
-    program = parse_program("# first\n" + _text(soft_cycles_pct=[80]), "my.toml", 4)
+    program = parse_program("# first\n" + _text(soft_cycles_pct=[80]), "my.toml", board_of(4))
     assert (program.name, program.soft_cycles_pct, program.duration_s) == ("plain", (80.0,), 600.0)
 
 
