@@ -58,7 +58,7 @@ class ProgramBase(BaseModel):
     """Share of the full pressure in the first cycles, rising; every later cycle is full."""
 
     inflate_s: Annotated[float, Field(ge=0.2)]
-    """Ramp of one chamber from rest to its pressure. The least is a choice: a third of the fill of the fastest pump class considered."""
+    """Ramp of one chamber from rest to its pressure. The least is a choice: half of what the reference wrap needs."""
     overlap_s: Seconds = 0.0
     """The next chamber begins this long before the one at work is done: with its inflation, in travelling patterns with its hold too."""
     hold_s: Seconds | None = None
