@@ -1,44 +1,42 @@
-"""Who gets the pump's air: one inlet at a time, the manifold charged before it opens and drained before it closes.
+"""Who gets the pump's air: one inlet at a time, the manifold charged before it opens, the pump cut off from it when it closes.
 
 Topping up one chamber while another fills would disturb both by several mmHg, so the inlets are serialised. A chamber that only needs a
-touch goes before one that fills from far below, so no hold starves; among equals the earliest request wins. The last inlet stays
-open until the pump has spun down, because the manifold has no relief and would dead-head. Pure logic: no clock, no physics but the few
-constants below.
+touch goes before one that fills from far below, so no hold starves; among equals the earliest request wins. A fill ends by a cut: the inlet
+shuts and the dump opens together, so that the pump runs down into the room and neither into the chamber nor against a shut manifold. At
+rest the manifold is open to the room; filling it again takes the pump some milliseconds.
+
+Now and then a chamber that holds is *probed*: pump off, dump shut, its inlet open for a moment. Manifold and chamber must then show the
+same pressure; :mod:`wavewrap_sim.supply_watch` judges that. Pure logic: no clock, no physics.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum, auto
-from math import exp
 
 from wavewrap_protocol.units import TICKS_PER_S
 
-__all__ = ["AirSupply", "Demand", "SupplyParameters"]
+__all__ = ["AirSupply", "Demand", "SupplyMode", "SupplyParameters"]
 
 
 @dataclass(frozen=True, slots=True)
 class SupplyParameters:
-    """What the firmware believes of its own pneumatics (the reference board), and how it uses it."""
+    """How the air is handed out. What depends on the board is derived from it in :mod:`wavewrap_sim.firmware_from_board`."""
 
-    pump_lag_s: float = 0.080
-    pump_ml_s: float = 133.0
-    manifold_ml: float = 8.0
+    close_gain_s: float
+    """From the decision to shut an inlet until air stops: a chamber rises on by this times its rate."""
+    run_down_s: float
+    """The pump needs this to stop; its second switch stays on so long."""
+    relieve_mmhg: float
+    """Over this the manifold is opened to the room whatever else goes on."""
     charge_margin_mmhg: float = 10.0
     """The manifold is charged to this over the chamber before its inlet opens, so that no air flows back.
-    Choice: covers a pump 20 % weak."""
-    coast_s: float = 0.200
-    """Pump off to last inlet closed: the middle of the 150-250 ms that let the pump spin down."""
-    coast_gain_s: float = 0.125
-    """While coasting a chamber still rises by this times its rate: the pump's lag, and the manifold emptying. Fitted to the plant."""
-    close_gain_s: float = 0.022
-    """The same when the inlet just closes: valve dead time and lag, sensor lag, half a control period."""
-    full_duty_mmhg: float = 16.0
-    """Deficit from which the pump runs at full duty; below it the duty falls with the deficit.
-    Choice: smallest overshoot on plants scattered by 20 %."""
-    least_duty: float = 0.22
-    """Choice: slower than this the pump barely turns."""
+    Choice: what the valve's delay and the zero errors of two sensors need."""
     touch_mmhg: float = 5.0
-    """A deficit up to this is a touch-up of a hold."""
+    """A deficit up to this is a touch-up of a hold. Choice: three bands."""
+    probe_every_s: float = 3.0
+    """Choice: a sensor that drifts by 1 mmHg/s is found before it hides 10 mmHg."""
+    probe_s: float = 0.05
+    """Choice: two valve delays and the lags of both sensors leave two control ticks to compare."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,39 +44,65 @@ class Demand:
     """One chamber's need for air at this moment, pressures in mmHg, rates in mmHg/s."""
 
     wants: bool
-    """Its hysteresis asks for air."""
+    """Its controller asks for air."""
     barred: bool
     """Released or venting: it may not get air."""
     pressure_mmhg: float
     deficit_mmhg: float
-    fast_mmhg_s: float
-    """Rate over the last two control periods."""
-    slow_mmhg_s: float
-    """Rate over the last five."""
+    rate_mmhg_s: float
+    """How fast it rises."""
     ramp_mmhg_s: float
     """Rate of its set-point."""
+    duty: float
+    """What its controller would run the pump with."""
+    duty_max: float
+    """The most this chamber may be filled with; less than 1 while it is filled gently."""
+    holds: bool
+    """It stands at its set-point and may be probed."""
 
 
-class _Mode(Enum):
-    OFF = auto()
+class SupplyMode(Enum):
+    """What pump and inlets are doing."""
+
+    RESTING = auto()
+    """Pump off twice, inlets shut, manifold open to the room."""
+    RUNNING_DOWN = auto()
+    """The same, with the pump's second switch still on: a pump that does not stop shows now."""
     CHARGING = auto()
+    """Pump on, inlets shut, manifold shut."""
     FILLING = auto()
-    COASTING = auto()
+    """Pump on, one inlet open."""
+    PROBING = auto()
+    """Pump off twice, one inlet open, manifold shut."""
 
 
 class AirSupply:
-    """The pump and the inlets of one wrap."""
+    """The pump, the inlets and the dump of one wrap."""
 
     def __init__(self, parameters: SupplyParameters, chambers: int) -> None:
         self._parameters = parameters
         self._asked_count: list[int | None] = [None] * chambers
-        self._mode = _Mode.OFF
+        self._probed_count: list[int | None] = [None] * chambers
+        self._mode = SupplyMode.RESTING
         self._chamber = 0
         self._since_count = 0
         self._duty = 0.0
-        self._spin = 0.0
-        self._manifold_mmhg = 0.0
-        self._last_count: int | None = None
+        self._relieving = False
+
+    @property
+    def mode(self) -> SupplyMode:
+        """What is going on."""
+        return self._mode
+
+    @property
+    def since_count(self) -> int:
+        """When that began; a handover from one inlet to the next begins anew."""
+        return self._since_count
+
+    @property
+    def chamber(self) -> int:
+        """Whom it is for: the chamber charged for, filled or probed, else the last one."""
+        return self._chamber
 
     @property
     def pump_duty(self) -> float:
@@ -88,80 +112,96 @@ class AirSupply:
     @property
     def open_inlet(self) -> int | None:
         """The chamber whose inlet is open."""
-        return self._chamber if self._mode in (_Mode.FILLING, _Mode.COASTING) else None
+        return self._chamber if self._mode in (SupplyMode.FILLING, SupplyMode.PROBING) else None
 
     @property
-    def is_active(self) -> bool:
-        """Whether pump or inlet is at work: the manifold must be closed to the room, the pump's second switch on."""
-        return self._mode is not _Mode.OFF
+    def dump_open(self) -> bool:
+        """Whether the manifold is open to the room."""
+        return self._relieving or self._mode in (SupplyMode.RESTING, SupplyMode.RUNNING_DOWN)
+
+    @property
+    def pump_enabled(self) -> bool:
+        """The pump's second switch."""
+        return self._mode in (SupplyMode.RUNNING_DOWN, SupplyMode.CHARGING, SupplyMode.FILLING)
+
+    def test_pump(self, count: int) -> None:
+        """Turn the second switch on for a while with the pump told off and the manifold open: a pump that runs by itself shows."""
+        self._enter(SupplyMode.RUNNING_DOWN, count, self._chamber)
 
     def shut(self) -> None:
-        """Pump off and every inlet closed, now. The manifold empties through the dump."""
-        self._mode, self._duty, self._manifold_mmhg = _Mode.OFF, 0.0, 0.0
+        """Pump off and every inlet closed, now."""
+        self._mode, self._duty, self._relieving = SupplyMode.RESTING, 0.0, False
         self._asked_count = [None] * len(self._asked_count)
+        self._probed_count = [None] * len(self._probed_count)
 
-    def update(self, count: int, demands: Sequence[Demand]) -> None:
-        """Decide at ``count``."""
-        self._follow_pump(count)
+    def update(self, count: int, demands: Sequence[Demand], manifold_mmhg: float) -> None:
+        """Decide at ``count``, with the manifold at ``manifold_mmhg``."""
+        asking = False
         for chamber, demand in enumerate(demands):
             if not demand.wants or demand.barred:
                 self._asked_count[chamber] = None
-            elif self._asked_count[chamber] is None:
-                self._asked_count[chamber] = count
+            else:
+                asking = True
+                if self._asked_count[chamber] is None:
+                    self._asked_count[chamber] = count
+        if self._mode is SupplyMode.FILLING:
+            self._fill(count, demands)
+        elif self._mode is SupplyMode.PROBING:
+            if count - self._since_count >= self._parameters.probe_s * TICKS_PER_S or demands[self._chamber].barred:
+                self._enter(SupplyMode.RESTING, count, self._chamber)
+        elif asking:
+            self._start(count, demands, manifold_mmhg)
+        elif self._mode is SupplyMode.CHARGING:
+            self._enter(SupplyMode.RUNNING_DOWN, count, self._chamber)
+        else:
+            self._rest(count, demands)
+        self._relieving = manifold_mmhg > self._parameters.relieve_mmhg
+        self._duty = self._wanted_duty(demands) if self._mode in (SupplyMode.CHARGING, SupplyMode.FILLING) else 0.0
+
+    def _start(self, count: int, demands: Sequence[Demand], manifold_mmhg: float) -> None:
+        chamber = self._first([c for c, asked in enumerate(self._asked_count) if asked is not None], demands)
+        charging = self._mode is SupplyMode.CHARGING
+        if charging and manifold_mmhg >= demands[chamber].pressure_mmhg + self._parameters.charge_margin_mmhg:
+            self._enter(SupplyMode.FILLING, count, chamber)
+        elif not charging:
+            self._enter(SupplyMode.CHARGING, count, chamber)
+        else:
+            # Another chamber goes before: the manifold is charged on, the time it takes counts from the start.
+            self._chamber = chamber
+
+    def _fill(self, count: int, demands: Sequence[Demand]) -> None:
+        active = demands[self._chamber]
         waiting = [c for c, asked in enumerate(self._asked_count) if asked is not None and c != self._chamber]
-        if self._mode is _Mode.FILLING:
-            self._fill(count, demands, waiting)
-        elif self._mode is _Mode.COASTING:
-            if self._asked_count[self._chamber] is not None:
-                self._enter(_Mode.FILLING, count, self._chamber)
-            elif waiting:
-                self._enter(_Mode.FILLING, count, self._first(waiting, demands))
-            elif count - self._since_count >= self._parameters.coast_s * TICKS_PER_S:
-                self._mode, self._manifold_mmhg = _Mode.OFF, 0.0
-        else:
-            self._start(count, demands)
-        self._duty = self._wanted_duty([demands[c].deficit_mmhg for c in (self._chamber, *waiting)])
-
-    def _follow_pump(self, count: int) -> None:
-        parameters = self._parameters
-        dt_s = 0.0 if self._last_count is None else (count - self._last_count) / TICKS_PER_S
-        self._last_count = count
-        self._spin = self._duty + (self._spin - self._duty) * exp(-dt_s / parameters.pump_lag_s)
-        if self._mode is _Mode.CHARGING:
-            self._manifold_mmhg += self._spin * parameters.pump_ml_s * dt_s * 760.0 / parameters.manifold_ml
-
-    def _start(self, count: int, demands: Sequence[Demand]) -> None:
-        asking = [c for c, asked in enumerate(self._asked_count) if asked is not None]
-        if not asking:
-            self._mode = _Mode.OFF
-            return
-        chamber = self._first(asking, demands)
-        charged_mmhg = demands[chamber].pressure_mmhg + self._parameters.charge_margin_mmhg
-        if demands[chamber].pressure_mmhg < self._parameters.charge_margin_mmhg or self._manifold_mmhg >= charged_mmhg:
-            self._enter(_Mode.FILLING, count, chamber)
-        elif self._mode is _Mode.OFF or chamber != self._chamber:
-            self._enter(_Mode.CHARGING, count, chamber)
-
-    def _fill(self, count: int, demands: Sequence[Demand], waiting: list[int]) -> None:
-        parameters, active = self._parameters, demands[self._chamber]
-        if active.barred:
-            full = True
-        elif waiting:
-            full = active.deficit_mmhg <= active.fast_mmhg_s * parameters.close_gain_s
-        else:
-            # A rising set-point takes up a part of what still flows in.
-            rate_mmhg_s = max(active.fast_mmhg_s, active.slow_mmhg_s)
-            full = active.deficit_mmhg <= (rate_mmhg_s - active.ramp_mmhg_s) * parameters.coast_gain_s
+        # A rising set-point takes up a part of what still flows in.
+        rising_mmhg = (active.rate_mmhg_s - active.ramp_mmhg_s) * self._parameters.close_gain_s
+        full = active.barred or active.deficit_mmhg <= rising_mmhg
         if full and waiting:
-            self._enter(_Mode.FILLING, count, self._first(waiting, demands))
+            self._enter(SupplyMode.FILLING, count, self._first(waiting, demands))
         elif full:
-            self._enter(_Mode.COASTING, count, self._chamber)
+            self._enter(SupplyMode.RUNNING_DOWN, count, self._chamber)
         elif waiting and not self._is_touch(active):
             first = self._first([self._chamber, *waiting], demands)
             if first != self._chamber:
-                self._enter(_Mode.FILLING, count, first)
+                self._enter(SupplyMode.FILLING, count, first)
 
-    def _enter(self, mode: _Mode, count: int, chamber: int) -> None:
+    def _rest(self, count: int, demands: Sequence[Demand]) -> None:
+        if self._mode is SupplyMode.RUNNING_DOWN:
+            if count - self._since_count >= self._parameters.run_down_s * TICKS_PER_S:
+                self._enter(SupplyMode.RESTING, count, self._chamber)
+            return
+        for chamber, demand in enumerate(demands):
+            if not demand.holds:
+                self._probed_count[chamber] = None
+                continue
+            probed_count = self._probed_count[chamber]
+            # One at a time, and not before the manifold has emptied from the last one.
+            if probed_count is None or count - probed_count >= self._parameters.probe_every_s * TICKS_PER_S:
+                if count - self._since_count >= self._parameters.run_down_s * TICKS_PER_S:
+                    self._probed_count[chamber] = count
+                    self._enter(SupplyMode.PROBING, count, chamber)
+                return
+
+    def _enter(self, mode: SupplyMode, count: int, chamber: int) -> None:
         self._mode, self._since_count, self._chamber = mode, count, chamber
 
     def _first(self, asking: list[int], demands: Sequence[Demand]) -> int:
@@ -175,7 +215,6 @@ class AirSupply:
         """A hold that sagged; the first mmHg of a rising set-point are none, else every new ramp would push in."""
         return demand.ramp_mmhg_s == 0.0 and demand.deficit_mmhg <= self._parameters.touch_mmhg
 
-    def _wanted_duty(self, deficits_mmhg: list[float]) -> float:
-        if self._mode in (_Mode.OFF, _Mode.COASTING):
-            return 0.0
-        return min(1.0, max(self._parameters.least_duty, max(deficits_mmhg) / self._parameters.full_duty_mmhg))
+    def _wanted_duty(self, demands: Sequence[Demand]) -> float:
+        duties = [demands[c].duty for c, asked in enumerate(self._asked_count) if asked is not None or c == self._chamber]
+        return min(demands[self._chamber].duty_max, max(duties))

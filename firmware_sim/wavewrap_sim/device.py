@@ -5,34 +5,29 @@ Times are counts: device ticks that never wrap. Not responsible for the wire (:m
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 from wavewrap_protocol import limits
-from wavewrap_protocol.commands import Acknowledge, Arm, End, Flush, Plan, Renew, Step
+from wavewrap_protocol.commands import Acknowledge, Arm, End, Flush, Plan, Renew
 from wavewrap_protocol.enums import Cause, DeviceState, Fault, ReportKind, Result, StepOutcome
-from wavewrap_protocol.reports import FaultReport, Report, StateReport, StepRecord, StepsReport
-from wavewrap_protocol.states import PRESSURISING, DeviceEvent, next_state
+from wavewrap_protocol.reports import FaultReport, Report, StateReport
+from wavewrap_protocol.states import DeviceEvent, next_state
 from wavewrap_protocol.units import TICK_MODULUS, TICKS_PER_S, cmmhg_to_mmhg, mmhg_to_cmmhg, tick_difference, ticks_to_seconds
-from wavewrap_sim.firmware_config import CONTROL_PERIOD_TICK, FaultFound, FirmwareConfig, FirmwareEvent, Inputs, StateChanged, StepDone
-from wavewrap_sim.guards import ALL_CHAMBERS, BATTERY_ARM_PCT, Finding, Guards, Reading
+from wavewrap_sim.diagnosis import Diagnosis
+from wavewrap_sim.firmware_config import CONTROL_PERIOD_TICK, FaultFound, FirmwareConfig, FirmwareEvent, Inputs, StateChanged
+from wavewrap_sim.guards import Guards
 from wavewrap_sim.pressure_control import Drive, PressureControl
-from wavewrap_sim.sensor_zero import SensorZero
+from wavewrap_sim.scene import ALL_CHAMBERS, Finding
+from wavewrap_sim.session import Session, is_lease
 from wavewrap_sim.step_queue import QueuedStep, StepQueue
+from wavewrap_sim.step_records import StepRecords
 
 __all__ = ["Device", "Refusal"]
 
-_TICKS_PER_MS = TICKS_PER_S // 1000
-_LATE_TICKS = limits.LATE_TOLERANCE_MS * _TICKS_PER_MS
+_LATE_TICKS = limits.LATE_TOLERANCE_MS * TICKS_PER_S // 1000
 _LATE_QUEUELESS_TICKS = TICKS_PER_S // 2
 """A wrap without a queue runs steps as they come in; one this much over its time is refused. Choice: longer than a stall of the radio."""
 
 _VENTED_CMMHG = mmhg_to_cmmhg(limits.VENTED_MMHG)
-
-_WATCHDOG_TICKS = TICKS_PER_S // 10
-"""100 ms without control. Choice: ten periods; a chamber at full flow rises about 6 mmHg in it."""
-
-_REPORT_DELAY_TICKS = TICKS_PER_S // 10
-"""A step record waits this long for others. Choice: as long as a telemetry batch."""
 
 Refusal = tuple[Result, int]
 """Result and detail of a command's answer (OK among them)."""
@@ -40,37 +35,33 @@ Refusal = tuple[Result, int]
 _OK: Refusal = (Result.OK, 0)
 
 
-@dataclass(slots=True)
-class _Session:
-    session_id: int
-    ceiling_cmmhg: int
-    lease_end_count: int
-    limit_count: int
-
-
 class Device:
-    """Booted at ``boot_count`` into IDLE; ``report`` takes each report, built from its number."""
+    """Booted at ``boot_count`` into IDLE because of ``boot_cause``; ``report`` takes each report, built from its number."""
 
-    def __init__(self, config: FirmwareConfig, boot_count: int, report: Callable[[Callable[[int], Report]], None]) -> None:
+    def __init__(
+        self, config: FirmwareConfig, boot_count: int, report: Callable[[Callable[[int], Report]], None], boot_cause: Cause = Cause.BOOT
+    ) -> None:
         self._config = config
         self._report = report
+        self._boot_cause = boot_cause
         self._state = DeviceState.IDLE
         self._fault = Fault.NONE
-        self._session: _Session | None = None
+        self._session: Session | None = None
         self._session_id = 0
         self._queue = StepQueue(config.queue_depth)
-        self._control = PressureControl(config.chambers, config.control)
-        self._guards = Guards(config.chambers, config.hold_max_s, config.vent_min_s)
-        self._zero = SensorZero(config.chambers)
+        self._control = PressureControl(config.pneumatics, config.control)
+        self._guards = Guards(config.chambers, config.hold_max_s, config.vent_min_s, config.battery)
+        self._diagnosis = Diagnosis(config)
+        self._watchdog_ticks = round(config.watchdog_s * TICKS_PER_S)
         self._boot_count = boot_count
         self._last_count = boot_count
         self._control_count = boot_count
         self._inputs: Inputs | None = None
-        self._sensed_cmmhg = (0,) * config.chambers
-        self._drive = Drive.safe(config.chambers)
-        self._records: list[StepRecord] = []
-        self._records_since = boot_count
-        self._records_per_report = 1
+        self._sensed_cmmhg = (0,) * (config.chambers + 1)
+        self._drive = self._safe = Drive.safe(config.chambers)
+        self._all_released = (True,) * config.chambers
+        self._none_gentle = (False,) * config.chambers
+        self._records = StepRecords(report)
         self._events: list[FirmwareEvent] = []
 
     @property
@@ -91,7 +82,7 @@ class Device:
     @property
     def sensed_cmmhg(self) -> tuple[int, ...]:
         """Newest pressures less the zero, one per chamber."""
-        return self._sensed_cmmhg
+        return self._sensed_cmmhg[:-1]
 
     @property
     def next_wake_count(self) -> int:
@@ -101,11 +92,11 @@ class Device:
 
     def begin(self) -> None:
         """Report the boot."""
-        self._tell_state(self._boot_count, Cause.BOOT)
+        self._tell_state(self._boot_count, self._boot_cause)
 
     def set_records_per_report(self, records: int) -> None:
         """How many step records one report may carry; at least 1 is taken."""
-        self._records_per_report = max(1, records)
+        self._records.set_capacity(records)
 
     def take_events(self) -> list[FirmwareEvent]:
         """What happened since the last call, for a log."""
@@ -115,25 +106,23 @@ class Device:
     def tick(self, count: int, inputs: Inputs) -> bool:
         """One control tick or due step. True when it was a control tick."""
         self._inputs = inputs
-        self._sensed_cmmhg = tuple(max(-32_768, min(32_767, value)) for value in self._zero.corrected(inputs.pressure_cmmhg))
+        self._sensed_cmmhg = self._diagnosis.sensed(inputs)
         controls = count >= self._control_count
-        if count - self._last_count > _WATCHDOG_TICKS:
-            self._latch(count, Finding(Fault.WATCHDOG, ALL_CHAMBERS, 0))
+        if count - self._last_count > self._watchdog_ticks:
+            self._latch(count, Finding(Fault.WATCHDOG, ALL_CHAMBERS, 0.0))
         self._last_count = count
-        self._enforce_time(count)
+        self._enforce_ends(count)
         if controls:
             self._control_count += ((count - self._control_count) // CONTROL_PERIOD_TICK + 1) * CONTROL_PERIOD_TICK
-            self._zero.watch(inputs.pressure_cmmhg)
-            for finding in self._guards.check(self._reading(count, inputs)):
-                self._latch(count, finding)
+            self._look(count, inputs)
         while self._session is not None and (queued := self._queue.take_due(count)) is not None:
             self._carry_out(count, queued)
         if self._state is DeviceState.VENTING and self._is_vented():
             self._enter(count, DeviceEvent.VENTED, Cause.VENTED)
-        if self._state in PRESSURISING:
-            self._drive = self._control.update(count, [cmmhg_to_mmhg(value) for value in self._sensed_cmmhg])
-        if self._records and count - self._records_since >= _REPORT_DELAY_TICKS:
-            self._tell_records()
+        if self._session is not None:
+            pressures_mmhg = [cmmhg_to_mmhg(value) for value in self._sensed_cmmhg]
+            self._drive = self._control.update(count, pressures_mmhg[:-1], pressures_mmhg[-1])
+        self._records.tell_due(count)
         return controls
 
     def arm(self, count: int, command: Arm) -> Refusal:
@@ -144,35 +133,34 @@ class Device:
             return Result.NOT_VENTED, 0
         if self._state is not DeviceState.IDLE:
             return Result.WRONG_STATE, 0
-        if command.session_id == 0 or not _is_lease(command.lease_ms) or command.ceiling_cmmhg <= 0:
+        if command.session_id == 0 or not is_lease(command.lease_ms) or command.ceiling_cmmhg <= 0:
             return Result.OUT_OF_RANGE, 0
         if self._inputs is None or not self._is_vented():
             return Result.NOT_VENTED, 0
-        if self._inputs.battery_pct < BATTERY_ARM_PCT:
+        if self._inputs.battery_pct < self._config.battery.arm_pct:
             return Result.BATTERY_LOW, 0
-        if not self._zero.take():
+        if not self._diagnosis.is_zeroed:
             return Result.NOT_VENTED, 0
-        limit_count = count + round(self._config.session_max_s * TICKS_PER_S)
-        ceiling_cmmhg = min(command.ceiling_cmmhg, self._config.ceiling_cmmhg)
-        self._session = _Session(command.session_id, ceiling_cmmhg, count + command.lease_ms * _TICKS_PER_MS, limit_count)
+        self._session = Session(self._config, count, command)
         self._session_id = command.session_id
+        self._control.begin(count)
         self._enter(count, DeviceEvent.ARM, Cause.COMMAND)
         return _OK
 
     def renew(self, count: int, command: Renew) -> Refusal:
         """Move the end of the lease; the detail is the tick of receipt, one more stamp for the gateway's clock."""
         session = self._open_session(count, command.session_id)
-        if not isinstance(session, _Session):
+        if not isinstance(session, Session):
             return session
-        if not _is_lease(command.lease_ms):
+        if not is_lease(command.lease_ms):
             return Result.OUT_OF_RANGE, 0
-        session.lease_end_count = count + command.lease_ms * _TICKS_PER_MS
+        session.renew(count, command.lease_ms)
         return Result.OK, count % TICK_MODULUS
 
     def end(self, count: int, command: End) -> Refusal:
         """End the session."""
         session = self._open_session(count, command.session_id)
-        if not isinstance(session, _Session):
+        if not isinstance(session, Session):
             return session
         self._leave(count, Cause.SESSION_END)
         return _OK
@@ -180,19 +168,19 @@ class Device:
     def flush(self, count: int, command: Flush) -> Refusal:
         """Forget steps; the detail counts them."""
         session = self._open_session(count, command.session_id)
-        if not isinstance(session, _Session):
+        if not isinstance(session, Session):
             return session
         return Result.OK, self._queue.flush(_count_of(command.from_tick, count))
 
     def plan(self, count: int, plan: Plan) -> Refusal:
         """Take a plan, whole or not at all."""
         session = self._open_session(count, plan.session_id)
-        if not isinstance(session, _Session):
+        if not isinstance(session, Session):
             return session
         steps = [QueuedStep(plan.first_seq + at, step, _count_of(step.due_tick, count)) for at, step in enumerate(plan.steps)]
         earliest = self._queue.last_due_count
         for queued in steps:
-            if not self._is_allowed(queued.step, session) or (earliest is not None and queued.due_count < earliest):
+            if not session.allows(queued.step) or (earliest is not None and queued.due_count < earliest):
                 return Result.OUT_OF_RANGE, 0
             earliest = queued.due_count
         if plan.first_seq != self._queue.expected_seq:
@@ -213,7 +201,7 @@ class Device:
             return Result.WRONG_STATE, 0
         if command.fault != self._fault:
             return Result.OUT_OF_RANGE, self._fault
-        if Guards.is_present(self._fault, self._inputs.pressure_cmmhg, self._inputs.battery_pct):
+        if self._is_present(self._inputs):
             return Result.FAULT_PRESENT, self._fault
         if not self._is_vented():
             return Result.NOT_VENTED, 0
@@ -225,67 +213,85 @@ class Device:
         """Vent, whatever else is going on."""
         self._leave(count, Cause.STOP)
 
-    def _open_session(self, count: int, session_id: int) -> "_Session | Refusal":
-        self._enforce_time(count)
+    def _open_session(self, count: int, session_id: int) -> "Session | Refusal":
+        self._enforce_ends(count)
         if self._session is None:
             return Result.WRONG_STATE, 0
         return self._session if session_id == self._session.session_id else (Result.WRONG_SESSION, 0)
 
-    def _is_allowed(self, step: Step, session: _Session) -> bool:
-        return (
-            step.chamber < self._config.chambers and 0 <= step.target_cmmhg <= session.ceiling_cmmhg and step.ramp_ms <= limits.RAMP_MAX_MS
-        )
-
     def _is_vented(self) -> bool:
-        return all(value < _VENTED_CMMHG for value in self._sensed_cmmhg)
+        return all(value < _VENTED_CMMHG for value in self._sensed_cmmhg[:-1])
 
-    def _enforce_time(self, count: int) -> None:
-        if self._session is not None and count >= self._session.lease_end_count:
+    def _is_present(self, inputs: Inputs) -> bool:
+        """Whether the cause of the fault can still be seen at rest; the others are looked for at `Arm` and in the first inflations."""
+        if self._fault is Fault.BATTERY:
+            return inputs.battery_pct < self._config.battery.fault_pct
+        return self._diagnosis.is_present(self._fault, self._sensed_cmmhg)
+
+    def _enforce_ends(self, count: int) -> None:
+        """Whatever ends a session in order."""
+        session, inputs = self._session, self._inputs
+        if session is None:
+            return
+        if inputs is not None and inputs.stop_pressed:
+            self._leave(count, Cause.STOP)
+        elif count >= session.lease_end_count:
             self._leave(count, Cause.LEASE_END)
-        elif self._session is not None and count >= self._session.limit_count:
+        elif count >= session.limit_count:
             self._leave(count, Cause.SESSION_LIMIT)
+        elif inputs is not None and inputs.battery_pct < self._config.battery.reserve_pct:
+            self._leave(count, Cause.BATTERY_LOW)
 
-    def _reading(self, count: int, inputs: Inputs) -> Reading:
-        pressurising = self._state in PRESSURISING
-        chambers = range(self._config.chambers)
-        return Reading(
-            count,
-            inputs.pressure_cmmhg,
-            self._sensed_cmmhg,
-            [mmhg_to_cmmhg(self._control.set_point_mmhg(count, chamber)) for chamber in chambers],
-            [not pressurising or self._control.is_released(count, chamber) for chamber in chambers],
-            self._config.ceiling_cmmhg if self._session is None else self._session.ceiling_cmmhg,
-            self._drive,
-            inputs.battery_pct,
-        )
+    def _look(self, count: int, inputs: Inputs) -> None:
+        """Look for everything that can be wrong, and latch it."""
+        session, control = self._session, self._control
+        released, gentle = self._all_released, self._none_gentle
+        ceiling_cmmhg = self._config.ceiling_cmmhg
+        if session is not None:
+            chambers = range(self._config.chambers)
+            released = tuple([control.is_released(count, chamber) for chamber in chambers])
+            gentle = tuple([session.start.is_gentle(chamber) for chamber in chambers])
+            ceiling_cmmhg = session.ceiling_cmmhg
+            for chamber in session.start.watch(self._sensed_cmmhg):
+                control.bound_duty(chamber, 1.0)
+        findings = self._guards.check(count, inputs, self._sensed_cmmhg[:-1], ceiling_cmmhg)
+        findings += self._diagnosis.check(count, inputs, self._sensed_cmmhg, self._drive, control.supply, released, gentle)
+        for finding in findings:
+            self._latch(count, finding)
+        if self._session is None:
+            relieved = self._diagnosis.relieved if self._fault is Fault.VENT_FAILED else ()
+            self._drive = Drive.safe(self._config.chambers, relieved) if relieved else self._safe
 
     def _carry_out(self, count: int, queued: QueuedStep) -> None:
         step = queued.step
         late_ticks = count - queued.due_count
         late = late_ticks > (_LATE_TICKS if self._config.queue_depth else _LATE_QUEUELESS_TICKS)
         target_mmhg = cmmhg_to_mmhg(step.target_cmmhg)
-        inflates = target_mmhg > self._control.set_point_mmhg(count, step.chamber)
-        if inflates and late:
+        chamber, control, session = step.chamber, self._control, self._session
+        released = control.is_released(count, chamber)
+        inflates = target_mmhg > control.set_point_mmhg(count, chamber)
+        if session is None:
+            outcome = StepOutcome.FLUSHED
+        elif inflates and late:
             outcome = StepOutcome.TOO_LATE
-        elif inflates and self._control.is_released(count, step.chamber) and not self._guards.has_rested(step.chamber, count):
+        elif inflates and released and not self._guards.has_rested(chamber, count):
             outcome = StepOutcome.VENT_TOO_SHORT
         else:
             outcome = StepOutcome.RELEASED_LATE if late else StepOutcome.EXECUTED
+            begins = inflates and released
+            highest_mmhg = session.start.highest_mmhg(chamber, begins=begins)
+            if begins:
+                session.start.begin_compression(chamber)
+                control.bound_duty(chamber, session.start.duty_max(chamber))
+            if target_mmhg > highest_mmhg:
+                target_mmhg = highest_mmhg
+                outcome = StepOutcome.RELEASED_LATE if late else StepOutcome.EASED
             # A late release makes up for its delay: its ramp ends when it should have.
             ramp_s = step.ramp_ms / 1000.0 - (ticks_to_seconds(late_ticks) if late else 0.0)
-            self._control.move(count, step.chamber, target_mmhg, max(0.0, ramp_s))
+            control.move(count, chamber, target_mmhg, max(0.0, ramp_s))
             if self._state is DeviceState.ARMED:
                 self._enter(count, DeviceEvent.FIRST_STEP, Cause.FIRST_STEP)
-        self._record(count, queued, outcome)
-
-    def _record(self, count: int, queued: QueuedStep, outcome: StepOutcome) -> None:
-        if not self._records:
-            self._records_since = count
-        tick, planned_tick = count % TICK_MODULUS, queued.step.due_tick
-        self._records.append(StepRecord(queued.seq, planned_tick, tick, outcome))
-        self._events.append(StepDone(queued.seq, queued.step.chamber, planned_tick, tick, outcome))
-        if len(self._records) >= self._records_per_report:
-            self._tell_records()
+        self._events.append(self._records.add(count, queued, outcome))
 
     def _leave(self, count: int, cause: Cause) -> None:
         """End the session; where there is none, nothing is left to do: the vents are open already."""
@@ -302,19 +308,20 @@ class Device:
         self._vent()
         self._fault = finding.fault
         tick = count % TICK_MODULUS
-        self._events.append(FaultFound(tick, finding.fault, finding.chamber, finding.value_cmmhg))
-        self._report(lambda number: FaultReport(ReportKind.FAULT, number, tick, finding.fault, finding.chamber, finding.value_cmmhg))
+        value_cmmhg = max(-32_768, min(32_767, mmhg_to_cmmhg(finding.value_mmhg)))
+        self._events.append(FaultFound(tick, finding.fault, finding.chamber, value_cmmhg))
+        self._report(lambda number: FaultReport(ReportKind.FAULT, number, tick, finding.fault, finding.chamber, value_cmmhg))
         self._enter(count, DeviceEvent.FAULT, Cause.FAULT)
         self._drop_plan(count)
 
     def _vent(self) -> None:
         self._session = None
         self._control.release_all()
-        self._drive = Drive.safe(self._config.chambers)
+        self._drive = self._safe
 
     def _drop_plan(self, count: int) -> None:
         for queued in self._queue.clear():
-            self._record(count, queued, StepOutcome.FLUSHED)
+            self._events.append(self._records.add(count, queued, StepOutcome.FLUSHED))
 
     def _enter(self, count: int, event: DeviceEvent, cause: Cause) -> None:
         self._state = next_state(self._state, event)
@@ -323,19 +330,10 @@ class Device:
             self._session_id = 0
 
     def _tell_state(self, count: int, cause: Cause) -> None:
-        self._tell_records()
+        self._records.tell()
         tick = count % TICK_MODULUS
         self._events.append(StateChanged(tick, self._state, cause))
         self._report(lambda number: StateReport(ReportKind.STATE, number, tick, self._state, cause, self._fault, self._session_id))
-
-    def _tell_records(self) -> None:
-        if self._records:
-            records, self._records = tuple(self._records), []
-            self._report(lambda number: StepsReport(number, records))
-
-
-def _is_lease(lease_ms: int) -> bool:
-    return limits.LEASE_MIN_MS <= lease_ms <= limits.LEASE_MAX_MS
 
 
 def _count_of(tick: int, count: int) -> int:

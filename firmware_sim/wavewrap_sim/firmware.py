@@ -24,10 +24,10 @@ from wavewrap_protocol.commands import (
     Stream,
     TimePing,
 )
-from wavewrap_protocol.enums import DeviceState, Fault, Opcode, Result
+from wavewrap_protocol.enums import Cause, DeviceState, Fault, Opcode, Result
 from wavewrap_protocol.errors import RemoteError, UsageError
 from wavewrap_protocol.reports import Answer, Capabilities, Report, StepsReport
-from wavewrap_protocol.units import TICK_MODULUS, mmhg_to_cmmhg, tick_difference
+from wavewrap_protocol.units import TICK_MODULUS, tick_difference
 from wavewrap_sim.answer_memory import AnswerMemory
 from wavewrap_sim.device import Device, Refusal
 from wavewrap_sim.firmware_config import FirmwareConfig, FirmwareEvent, Inputs, Outgoing
@@ -43,9 +43,12 @@ _OF_LINK = frozenset({Opcode.STREAM, Opcode.REPLAY, Opcode.REPORTS})
 
 
 class Firmware:
-    """Boots at ``boot_tick`` (32 bit) under the number ``boot_id``. Call :meth:`tick` at every :meth:`next_wake_tick`."""
+    """Boots at ``boot_tick`` (32 bit) under the number ``boot_id``, because of ``boot_cause``.
 
-    def __init__(self, config: FirmwareConfig, boot_id: int, boot_tick: int = 0) -> None:
+    Call :meth:`tick` at every :meth:`next_wake_tick`.
+    """
+
+    def __init__(self, config: FirmwareConfig, boot_id: int, boot_tick: int = 0, boot_cause: Cause = Cause.BOOT) -> None:
         self._config = config
         self._boot_id = boot_id
         self._count = boot_tick
@@ -56,7 +59,7 @@ class Firmware:
         self._stream = TelemetryStream(config, boot_id, boot_tick)
         self._held: deque[tuple[int, bytes]] = deque()
         self._pongs = PongQueue(boot_id, config.pong_dither_tick)
-        self._device = Device(config, boot_tick, self._take_report)
+        self._device = Device(config, boot_tick, self._take_report, boot_cause)
         self._device.begin()
 
     @property
@@ -126,7 +129,7 @@ class Firmware:
             queue_depth=config.queue_depth,
             boot_id=self._boot_id,
             ceiling_cmmhg=config.ceiling_cmmhg,
-            ceiling_max_cmmhg=mmhg_to_cmmhg(limits.CEILING_MAX_MMHG),
+            ceiling_max_cmmhg=config.ceiling_max_cmmhg,
             lease_max_ms=limits.LEASE_MAX_MS,
             hold_max_ds=round(config.hold_max_s * 10),
             vent_min_ds=round(config.vent_min_s * 10),

@@ -1,25 +1,75 @@
-"""What a device is built with, and the exact shapes it exchanges with its caller."""
+"""What a device is built with, and the exact shapes it exchanges with its caller.
 
-from dataclasses import dataclass, field
+The figures of the board come from :mod:`wavewrap_sim.firmware_from_board`; none has a default here, so none is written twice.
+"""
+
+from dataclasses import dataclass
 
 from wavewrap_protocol import limits
 from wavewrap_protocol.enums import Cause, DeviceState, Fault, StepOutcome
-from wavewrap_protocol.units import mmhg_to_cmmhg
+from wavewrap_sim.detection_figures import DetectionFigures
+from wavewrap_sim.pneumatic_figures import PneumaticFigures
 from wavewrap_sim.pong_queue import DITHER_TICKS
 from wavewrap_sim.pressure_control import ControlParameters
 
-__all__ = ["CONTROL_PERIOD_TICK", "FaultFound", "FirmwareConfig", "FirmwareEvent", "Inputs", "Outgoing", "StateChanged", "StepDone"]
+__all__ = [
+    "CONTROL_PERIOD_S",
+    "CONTROL_PERIOD_TICK",
+    "BatteryLevels",
+    "FaultFound",
+    "FirmwareConfig",
+    "FirmwareEvent",
+    "Inputs",
+    "Outgoing",
+    "SensorFigures",
+    "StateChanged",
+    "StepDone",
+]
 
 CONTROL_PERIOD_TICK = 100
 """100 Hz."""
 
+CONTROL_PERIOD_S = 0.01
+"""The same."""
+
+
+@dataclass(frozen=True, slots=True)
+class BatteryLevels:
+    """Charges at which the device acts, falling."""
+
+    arm_pct: float
+    """Below this no session begins."""
+    reserve_pct: float
+    """Below this a session ends in order."""
+    fault_pct: float
+    """Below this it is a fault."""
+
+
+@dataclass(frozen=True, slots=True)
+class SensorFigures:
+    """Of the chamber sensors and the manifold's."""
+
+    offset_mmhg: float
+    """Largest zero error of a good one."""
+    range_mmhg: float
+
 
 @dataclass(frozen=True, slots=True)
 class FirmwareConfig:
-    """Limits default to the protocol's; pressures are 0.01 mmHg, times as their names say."""
+    """Pressures are 0.01 mmHg, times as their names say. What is of the protocol, not of the board, has its default here."""
 
-    chambers: int = 4
-    ceiling_cmmhg: int = mmhg_to_cmmhg(limits.CEILING_DEFAULT_MMHG)
+    pneumatics: PneumaticFigures
+    sensors: SensorFigures
+    battery: BatteryLevels
+    control: ControlParameters
+    detection: DetectionFigures
+    ceiling_cmmhg: int
+    ceiling_max_cmmhg: int
+    hold_max_s: float
+    vent_min_s: float
+    session_max_s: float
+    watchdog_s: float
+    """Longest pause between two control ticks."""
     queue_depth: int = limits.QUEUE_DEPTH_DEFAULT
     """0: no queue, steps are carried out as they come in."""
     pong_dither_tick: int = DITHER_TICKS
@@ -29,10 +79,11 @@ class FirmwareConfig:
     """Choice: half a second is the most a live view should wait."""
     ring_s: int = limits.RING_S
     reports_kept: int = limits.REPORTS_KEPT
-    hold_max_s: float = limits.HOLD_MAX_S
-    vent_min_s: float = limits.VENT_MIN_S
-    session_max_s: float = limits.SESSION_MAX_S
-    control: ControlParameters = field(default_factory=ControlParameters)
+
+    @property
+    def chambers(self) -> int:
+        """How many there are."""
+        return len(self.pneumatics.chambers)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,100 @@
+"""A chamber that is told shut: inlet and vent closed, it must neither lose air nor gain any.
+
+Loss is summed over the quiet parts of a hold, less what creep explains; air that the controller let out counts as gained, for a limb that
+moves takes as much back as it gives, and warming air only adds. So neither looks like a leak, whatever the controller did meanwhile.
+"""
+
+from wavewrap_protocol.enums import Fault
+from wavewrap_sim.air_supply import SupplyMode
+from wavewrap_sim.detection_figures import DetectionFigures
+from wavewrap_sim.pneumatic_figures import ATMOSPHERE_MMHG, PneumaticFigures
+from wavewrap_sim.scene import Finding, Scene
+
+__all__ = ["HoldWatch"]
+
+_QUIET_TICKS = 3
+"""After the last valve command. Choice: three times the delay of valve and sensor."""
+
+_CREDIT_MMHG_S = 0.5
+"""How fast vented air is forgotten. Choice: a limb gives back within some seconds what it took."""
+
+_OVER_MMHG = 3.0
+"""Manifold over or under the chamber to say where its air goes. Choice: two zeros 1 mmHg off, and noise."""
+
+
+class _Hold:
+    __slots__ = ("credit_mmhg", "crept_ml", "fed_mmhg", "last_mmhg", "lost_mmhg", "quiet_ticks")
+
+    def __init__(self) -> None:
+        self.crept_ml = 0.0
+        self.last_mmhg = 0.0
+        self.quiet_ticks = 0
+        self.lost_mmhg = 0.0
+        self.credit_mmhg = 0.0
+        self.fed_mmhg = 0.0
+
+    def release(self) -> None:
+        self.quiet_ticks, self.lost_mmhg, self.credit_mmhg, self.fed_mmhg = 0, 0.0, 0.0, 0.0
+
+
+class HoldWatch:
+    """Of one wrap."""
+
+    def __init__(self, pneumatics: PneumaticFigures, figures: DetectionFigures) -> None:
+        self._pneumatics = pneumatics
+        self._figures = figures
+        self._holds = [_Hold() for _ in pneumatics.chambers]
+
+    def check(self, scene: Scene) -> list[Finding]:
+        """What is wrong now."""
+        findings = []
+        dt_s = scene.dt_s
+        for at, hold in enumerate(self._holds):
+            pressure_mmhg = scene.pressure_mmhg[at]
+            chamber = self._pneumatics.chambers[at]
+            creep_ml_s = chamber.creep_ml_s(pressure_mmhg, hold.crept_ml)
+            hold.crept_ml += creep_ml_s * dt_s
+            if scene.released[at]:
+                if hold.quiet_ticks or hold.lost_mmhg or hold.credit_mmhg or hold.fed_mmhg:
+                    hold.release()
+                hold.last_mmhg = pressure_mmhg
+                continue
+            inlet, vent = scene.drive.inlet_open[at], scene.drive.vent_open[at]
+            rise_mmhg, hold.last_mmhg = pressure_mmhg - hold.last_mmhg, pressure_mmhg
+            hold.quiet_ticks = 0 if inlet or vent else hold.quiet_ticks + 1
+            if vent:
+                out_mmhg = self._pneumatics.vent.flow_ml_s(pressure_mmhg) * dt_s / chamber.capacity_ml_mmhg(pressure_mmhg)
+                hold.lost_mmhg -= out_mmhg
+                hold.credit_mmhg = min(self._figures.leak_mmhg, hold.credit_mmhg + out_mmhg)
+                rise_mmhg += out_mmhg
+            elif hold.quiet_ticks > _QUIET_TICKS:
+                creep_mmhg_s = max(0.0, creep_ml_s) * (ATMOSPHERE_MMHG + pressure_mmhg) / ATMOSPHERE_MMHG
+                creep_mmhg_s /= chamber.capacity_ml_mmhg(pressure_mmhg)
+                hold.lost_mmhg -= rise_mmhg + (self._figures.creep_factor * creep_mmhg_s + self._figures.leak_mmhg_s) * dt_s
+            hold.credit_mmhg = max(0.0, hold.credit_mmhg - _CREDIT_MMHG_S * dt_s)
+            hold.lost_mmhg = max(-hold.credit_mmhg, hold.lost_mmhg)
+            fault = self._judge(scene, at, hold, 0.0 if inlet else rise_mmhg)
+            if fault is not Fault.NONE:
+                findings.append(Finding(fault, at, pressure_mmhg))
+        return findings
+
+    def _judge(self, scene: Scene, at: int, hold: _Hold, rise_mmhg: float) -> Fault:
+        figures = self._figures
+        over_mmhg = scene.manifold_mmhg - scene.pressure_mmhg[at]
+        feeds_another = scene.mode is SupplyMode.FILLING and scene.chamber != at
+        if feeds_another and over_mmhg > _OVER_MMHG:
+            hold.fed_mmhg = max(0.0, hold.fed_mmhg + rise_mmhg)
+            if hold.fed_mmhg > figures.fed_mmhg:
+                return Fault.INLET_STUCK
+        else:
+            hold.fed_mmhg = 0.0
+        if hold.lost_mmhg <= figures.leak_mmhg:
+            return Fault.NONE
+        if feeds_another:
+            if over_mmhg > _OVER_MMHG:
+                return Fault.LEAK
+            # Its air may go to the one that is fed: it is told when it has lost more than it could to the room.
+            return Fault.INLET_STUCK if hold.lost_mmhg > 3.0 * figures.leak_mmhg else Fault.NONE
+        if scene.drive.dump_open and scene.manifold_mmhg > figures.idle_mmhg:
+            return Fault.INLET_STUCK
+        return Fault.LEAK

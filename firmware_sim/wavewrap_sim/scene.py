@@ -1,0 +1,54 @@
+"""One control tick as those see it who look for what is wrong. Pressures in mmHg less their zero, counts are ticks that never wrap."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from wavewrap_protocol.enums import Fault
+from wavewrap_sim.air_supply import SupplyMode
+from wavewrap_sim.pressure_control import Drive
+
+__all__ = ["ALL_CHAMBERS", "Finding", "Scene"]
+
+ALL_CHAMBERS = 255
+"""Chamber of a finding that is in none in particular."""
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """Something is wrong in ``chamber``; ``value_mmhg`` is the pressure that showed it."""
+
+    fault: Fault
+    chamber: int
+    value_mmhg: float
+
+
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """What was sensed at ``count`` and what had been commanded until then; sequences have one entry per chamber."""
+
+    count: int
+    dt_s: float
+    """Since the last scene."""
+    pressure_mmhg: Sequence[float]
+    manifold_mmhg: float
+    drive: Drive
+    """In force since the last scene."""
+    released: Sequence[bool]
+    """The vent stands open for good."""
+    mode: SupplyMode
+    chamber: int
+    """Whom the air is for, see :class:`wavewrap_sim.air_supply.AirSupply`."""
+    mode_s: float
+    """How long the mode lasts."""
+    gentle: bool
+    """That chamber is in its first, slow inflation."""
+    spin: float
+    """Speed that the pump should have, 0 to 1."""
+    same_ticks: Sequence[int]
+    """How often in a row each chamber's raw reading has been the same."""
+    manifold_same_ticks: int
+
+    @property
+    def is_feeding(self) -> bool:
+        """Whether the pump is told to run."""
+        return self.mode in (SupplyMode.CHARGING, SupplyMode.FILLING)

@@ -1,0 +1,59 @@
+"""Sensors that read what cannot be, or the same for too long. Raw readings, 0.01 mmHg; channel ``chambers`` is the manifold's."""
+
+from collections.abc import Sequence
+
+from wavewrap_protocol.enums import Fault
+from wavewrap_protocol.units import cmmhg_to_mmhg, mmhg_to_cmmhg
+from wavewrap_sim.detection_figures import DetectionFigures
+from wavewrap_sim.scene import ALL_CHAMBERS, Finding
+
+__all__ = ["SensorWatch"]
+
+_LEAST_CMMHG = -2_000
+"""Choice: a bladder cannot be sucked 20 mmHg below the room."""
+
+_MOST_FRACTION = 0.75
+"""Of the range. Choice: a chamber is cut off by the limiter far below; a reading up there comes from a broken wire."""
+
+_MOST_MANIFOLD_FRACTION = 0.95
+"""The manifold's may rise to its relief valve."""
+
+_PERSIST_TICKS = 3
+"""Control ticks in a row. Choice: one noisy reading faults nobody, 30 ms of pressure does no harm."""
+
+
+class SensorWatch:
+    """The sensors of one wrap; ``range_mmhg`` is theirs."""
+
+    def __init__(self, chambers: int, range_mmhg: float, figures: DetectionFigures) -> None:
+        self._frozen_ticks = figures.frozen_ticks
+        most = mmhg_to_cmmhg(range_mmhg * _MOST_FRACTION)
+        self._most_cmmhg = (most,) * chambers + (mmhg_to_cmmhg(range_mmhg * _MOST_MANIFOLD_FRACTION),)
+        self._last_cmmhg: tuple[int, ...] = (1 << 16,) * (chambers + 1)
+        self._same = [0] * (chambers + 1)
+        self._impossible = [0] * (chambers + 1)
+
+    @property
+    def same_ticks(self) -> Sequence[int]:
+        """How often in a row each channel has read the same."""
+        return self._same
+
+    def check(self, raw_cmmhg: tuple[int, ...]) -> list[Finding]:
+        """The readings of one control tick."""
+        findings = []
+        same, impossible = self._same, self._impossible
+        for at, raw in enumerate(raw_cmmhg):
+            same[at] = same[at] + 1 if raw == self._last_cmmhg[at] else 0
+            impossible[at] = 0 if _LEAST_CMMHG <= raw <= self._most_cmmhg[at] else impossible[at] + 1
+            if same[at] >= self._frozen_ticks or impossible[at] >= _PERSIST_TICKS:
+                findings.append(Finding(Fault.SENSOR, self._chamber_of(at), cmmhg_to_mmhg(raw)))
+        self._last_cmmhg = raw_cmmhg
+        return findings
+
+    @property
+    def is_broken(self) -> bool:
+        """Whether a sensor reads nonsense now."""
+        return any(ticks >= self._frozen_ticks for ticks in self._same) or any(self._impossible)
+
+    def _chamber_of(self, channel: int) -> int:
+        return ALL_CHAMBERS if channel == len(self._same) - 1 else channel

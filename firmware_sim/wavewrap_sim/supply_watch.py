@@ -1,0 +1,221 @@
+"""Pump, manifold, inlets and hoses: does the air go where it is sent? Looked at while the manifold is charged, a chamber filled, a chamber
+probed, and while all rests.
+
+While a chamber fills, the pump's own curve says how far it should have risen; the manifold's pressure says why it did not. Each rule's
+margin is in :mod:`wavewrap_sim.detection_figures`.
+"""
+
+from collections.abc import Sequence
+from math import sqrt
+
+from wavewrap_protocol import limits
+from wavewrap_protocol.enums import Fault
+from wavewrap_sim.air_supply import SupplyMode
+from wavewrap_sim.detection_figures import DetectionFigures
+from wavewrap_sim.pneumatic_figures import ATMOSPHERE_MMHG, PneumaticFigures
+from wavewrap_sim.scene import ALL_CHAMBERS, Finding, Scene
+
+__all__ = ["SupplyWatch"]
+
+_OPENING_S = 0.02
+"""From the command until a fill is judged: valve, sensor and half a control period. Choice: two periods."""
+
+_SETTLED_S = 0.03
+"""Of a probe. Choice: the dump has shut, the inlet has opened, 8 ml have filled."""
+
+_PERSIST_TICKS = 5
+"""Choice: 50 ms, longer than any ripple of a valve."""
+
+_STILL_TICKS = 5
+"""A reading that stood still for so long while air moved is its sensor's fault. Choice: noise repeats one in 18 at 0.02 mmHg."""
+
+_ROSE_MMHG = 1.5
+"""A chamber that rose by this does take air. Choice: ten times the noise."""
+
+_BLOCKED_FACTOR, _BLOCKED_MMHG = 2.2, 10.0
+"""A stalled fill is blocked when the manifold stands this far over the chamber: factor on the board's drop, and mmHg.
+Choice: an inlet 30 % narrow has twice the drop; behind a blocked one the manifold goes to its relief valve."""
+
+_JUDGED_DROP_MMHG = 5.0
+"""Choice: a smaller drop than this tells nothing about the pump, two zeros are in it."""
+
+
+class _Fill:
+    """One inlet open, or the manifold being charged: what should have come since, and where everybody stood."""
+
+    def __init__(self, scene: Scene) -> None:
+        self.key = (scene.mode, scene.chamber)
+        self.from_mmhg = tuple(scene.pressure_mmhg)
+        self.lowest_mmhg = list(scene.pressure_mmhg)
+        self.restart(scene)
+        self.air_ml = 0.0
+        self.high_ticks = 0
+
+    def restart(self, scene: Scene) -> None:
+        self.expected_mmhg = 0.0
+        self.start_mmhg = scene.pressure_mmhg[scene.chamber]
+        self.head = self.drop = 0.0
+
+
+class SupplyWatch:
+    """Of one wrap."""
+
+    def __init__(self, pneumatics: PneumaticFigures, figures: DetectionFigures) -> None:
+        self._pneumatics = pneumatics
+        self._figures = figures
+        self._fill: _Fill | None = None
+        self._last_mode_s = 0.0
+        self._idle_s = 0.0
+        self._idle_from_mmhg: Sequence[float] = ()
+        self._idle_ticks = 0
+        self._suspected_mmhg: float | None = None
+        self._probe_ticks = 0
+
+    @property
+    def idle_s(self) -> float:
+        """How long the manifold has been open and unfed."""
+        return self._idle_s
+
+    def check(self, scene: Scene) -> list[Finding]:
+        """What is wrong now."""
+        drive = scene.drive
+        if drive.dump_open and drive.pump_duty == 0.0 and not any(drive.inlet_open):
+            self._fill = None
+            self._probe_ticks = 0
+            return self._rest(scene)
+        self._idle_s, self._idle_ticks, self._suspected_mmhg = 0.0, 0, None
+        if not scene.is_feeding:
+            self._fill = None
+            return self._probe(scene) if scene.mode is SupplyMode.PROBING else []
+        self._probe_ticks = 0
+        if self._fill is None or self._fill.key != (scene.mode, scene.chamber) or scene.mode_s < self._last_mode_s:
+            self._fill = _Fill(scene)
+        self._last_mode_s = scene.mode_s
+        fill = self._fill
+        fill.lowest_mmhg = [min(low, now) for low, now in zip(fill.lowest_mmhg, scene.pressure_mmhg, strict=True)]
+        return self._charge(scene, fill) if scene.mode is SupplyMode.CHARGING else self._feed(scene, fill)
+
+    def _charge(self, scene: Scene, fill: _Fill) -> list[Finding]:
+        pneumatics, figures = self._pneumatics, self._figures
+        # From rest a pump has delivered Q d t^2 / (2 lag) after a time much shorter than its lag.
+        to_mmhg = max(scene.pressure_mmhg[scene.chamber], 0.0) + figures.drop_mmhg
+        air_ml = to_mmhg * pneumatics.manifold_ml / ATMOSPHERE_MMHG
+        flow_ml_s = pneumatics.pump_ml_s * max(scene.drive.pump_duty, 0.01)
+        expected_s = sqrt(2.0 * pneumatics.pump_lag_s * air_ml / flow_ml_s)
+        if scene.mode_s < figures.charge_factor * expected_s + figures.charge_s:
+            return []
+        if scene.manifold_same_ticks >= _STILL_TICKS:
+            return [Finding(Fault.SENSOR, ALL_CHAMBERS, scene.manifold_mmhg)]
+        fed = self._fed_instead(scene, fill)
+        if fed is not None:
+            return [Finding(Fault.INLET_STUCK, fed, scene.pressure_mmhg[fed])]
+        return [Finding(Fault.PUMP_WEAK, ALL_CHAMBERS, scene.manifold_mmhg)]
+
+    def _feed(self, scene: Scene, fill: _Fill) -> list[Finding]:
+        if scene.mode_s < _OPENING_S:
+            fill.restart(scene)
+            return []
+        pneumatics, figures, at = self._pneumatics, self._figures, scene.chamber
+        chamber, pressure_mmhg = pneumatics.chambers[at], scene.pressure_mmhg[at]
+        flow_ml_s = pneumatics.pump_flow_ml_s(scene.spin, scene.manifold_mmhg)
+        drop_mmhg = pneumatics.inlet.drop_mmhg(flow_ml_s, scene.manifold_mmhg)
+        head_mmhg = scene.manifold_mmhg - pressure_mmhg
+        came_mmhg = flow_ml_s * scene.dt_s / chamber.capacity_ml_mmhg(pressure_mmhg)
+        fill.expected_mmhg += came_mmhg
+        fill.air_ml += flow_ml_s * scene.dt_s
+        fill.head += head_mmhg * came_mmhg
+        fill.drop += drop_mmhg * came_mmhg
+        high = head_mmhg > figures.drop_factor * drop_mmhg + figures.drop_mmhg and scene.mode_s > 2.0 * _OPENING_S
+        fill.high_ticks = fill.high_ticks + 1 if high else 0
+        if fill.high_ticks >= _PERSIST_TICKS:
+            return [Finding(Fault.SENSOR if scene.same_ticks[at] >= _STILL_TICKS else Fault.BLOCKED, at, pressure_mmhg)]
+        if scene.gentle and pressure_mmhg < figures.gentle_mmhg:
+            if fill.air_ml > figures.fit_factor * chamber.air_ml(figures.gentle_mmhg):
+                rose = pressure_mmhg - fill.from_mmhg[at] >= _ROSE_MMHG
+                return [self._explain(scene, fill, Fault.POOR_FIT if rose else Fault.NO_RISE)]
+            return []
+        if fill.expected_mmhg < figures.stall_mmhg:
+            return []
+        if pressure_mmhg - fill.start_mmhg < figures.stall_fraction * fill.expected_mmhg:
+            return [self._explain(scene, fill, Fault.NO_RISE if pressure_mmhg < limits.OVER_THRESHOLD_MMHG else Fault.LEAK)]
+        fill.restart(scene)
+        return []
+
+    def _explain(self, scene: Scene, fill: _Fill, otherwise: Fault) -> Finding:
+        """Why the chamber that is filled does not rise as it should."""
+        at = scene.chamber
+        pressure_mmhg = scene.pressure_mmhg[at]
+        weight = max(fill.expected_mmhg, 1e-9)
+        head_mmhg, drop_mmhg = fill.head / weight, fill.drop / weight
+        if scene.same_ticks[at] >= _STILL_TICKS:
+            return Finding(Fault.SENSOR, at, pressure_mmhg)
+        if scene.manifold_same_ticks >= _STILL_TICKS:
+            return Finding(Fault.SENSOR, ALL_CHAMBERS, scene.manifold_mmhg)
+        if head_mmhg > _BLOCKED_FACTOR * drop_mmhg + _BLOCKED_MMHG:
+            return Finding(Fault.BLOCKED, at, pressure_mmhg)
+        fed = self._fed_instead(scene, fill)
+        if fed is not None:
+            return Finding(Fault.INLET_STUCK, fed, scene.pressure_mmhg[fed])
+        if drop_mmhg > _JUDGED_DROP_MMHG and head_mmhg < self._figures.no_drop_fraction * drop_mmhg:
+            return Finding(Fault.PUMP_WEAK, ALL_CHAMBERS, scene.manifold_mmhg)
+        return Finding(otherwise, at, pressure_mmhg)
+
+    def _fed_instead(self, scene: Scene, fill: _Fill) -> int | None:
+        """Another chamber that has risen since, though its inlet is told shut."""
+        rises = [now - low for now, low in zip(scene.pressure_mmhg, fill.lowest_mmhg, strict=True)]
+        rises[scene.chamber] = 0.0
+        most = max(range(len(rises)), key=rises.__getitem__)
+        return most if rises[most] > self._figures.crosstalk_mmhg else None
+
+    def _probe(self, scene: Scene) -> list[Finding]:
+        at, figures = scene.chamber, self._figures
+        pressure_mmhg, manifold_mmhg = scene.pressure_mmhg[at], scene.manifold_mmhg
+        if self._fill_of_probe(scene) or scene.mode_s < _SETTLED_S:
+            return []
+        self._probe_ticks = self._probe_ticks + 1 if abs(manifold_mmhg - pressure_mmhg) > figures.agree_mmhg else 0
+        if self._probe_ticks < 2:
+            return []
+        if self._probed_from_mmhg - pressure_mmhg > figures.agree_mmhg:
+            # It left through a dump that does not shut: that manifold the pump could not charge either.
+            return [Finding(Fault.PUMP_WEAK, ALL_CHAMBERS, manifold_mmhg)]
+        fault = Fault.BLOCKED if manifold_mmhg < 0.3 * pressure_mmhg else Fault.SENSOR_DRIFT
+        return [Finding(fault, at, pressure_mmhg)]
+
+    def _fill_of_probe(self, scene: Scene) -> bool:
+        """Note where the chamber stood; True in the first tick of a probe."""
+        if scene.mode_s > scene.dt_s * 1.5:
+            return False
+        self._probed_from_mmhg, self._probe_ticks = scene.pressure_mmhg[scene.chamber], 0
+        return True
+
+    def _rest(self, scene: Scene) -> list[Finding]:
+        figures, manifold_mmhg = self._figures, scene.manifold_mmhg
+        if self._idle_s == 0.0:
+            self._idle_from_mmhg = tuple(scene.pressure_mmhg)
+        self._idle_s += scene.dt_s
+        if self._idle_s < figures.idle_s:
+            return []
+        self._idle_ticks = self._idle_ticks + 1 if manifold_mmhg > figures.idle_mmhg else 0
+        if self._suspected_mmhg is not None and manifold_mmhg < 0.4 * self._suspected_mmhg:
+            return [Finding(Fault.PUMP_STUCK, ALL_CHAMBERS, self._suspected_mmhg)]
+        if self._idle_ticks < _PERSIST_TICKS:
+            return []
+        if scene.manifold_same_ticks >= _STILL_TICKS:
+            return [Finding(Fault.SENSOR, ALL_CHAMBERS, manifold_mmhg)]
+        fed_by = self._feeding_back(scene)
+        if fed_by is not None:
+            return [Finding(Fault.INLET_STUCK, fed_by, scene.pressure_mmhg[fed_by])]
+        if scene.drive.pump_enabled:
+            # It should have run down by now: once its second switch is off as well, a pump that still runs will show.
+            if scene.spin < 0.1:
+                self._suspected_mmhg = manifold_mmhg
+            return []
+        if self._suspected_mmhg is not None and scene.mode_s < 4.0 * self._pneumatics.pump_lag_s:
+            return []
+        return [Finding(Fault.VENT_FAILED, ALL_CHAMBERS, manifold_mmhg)]
+
+    def _feeding_back(self, scene: Scene) -> int | None:
+        """A chamber that empties into the open manifold though its inlet is told shut."""
+        falls = [was - now for was, now in zip(self._idle_from_mmhg, scene.pressure_mmhg, strict=True)]
+        most = max(range(len(falls)), key=falls.__getitem__)
+        return most if falls[most] > self._figures.idle_mmhg else None
