@@ -8,15 +8,19 @@ __all__ = ["Battery", "BatteryParameters"]
 
 @dataclass(frozen=True, slots=True)
 class BatteryParameters:
-    """All figures are choices: no energy budget of a product was found. They give about two hours of sessions."""
+    """Charge and loads; the figures come from a board file."""
 
-    capacity_j: float = 26_600.0
-    """3.7 V x 2 Ah."""
-    pump_w: float = 6.0
+    capacity_j: float
+    electronics_w: float
+    """Always drawn."""
+    pump_w: float
     """At full duty."""
-    valve_w: float = 0.4
-    """Each energised coil: an open inlet, or a vent held shut, since vents are normally open."""
-    electronics_w: float = 0.15
+    inlet_w: float
+    """The coil of an open inlet."""
+    vent_w: float
+    """The coil of a vent held shut: vents are open without power."""
+    dump_w: float
+    """The coil of the dump held shut."""
 
 
 class Battery:
@@ -31,8 +35,10 @@ class Battery:
         """What is left, in percent."""
         return 100.0 * self._energy_j / self._parameters.capacity_j
 
-    def draw(self, dt_s: float, pump_duty: float, inlet_open: Sequence[bool], vent_open: Sequence[bool]) -> None:
+    def draw(self, dt_s: float, pump_duty: float, inlet_open: Sequence[bool], vent_open: Sequence[bool], dump_open: bool) -> None:
         """Take the energy of ``dt_s`` under these commands."""
-        coils = sum(inlet_open) + len(vent_open) - sum(vent_open)
-        power_w = self._parameters.electronics_w + self._parameters.pump_w * pump_duty + self._parameters.valve_w * coils
+        parameters = self._parameters
+        power_w = parameters.electronics_w + parameters.pump_w * pump_duty
+        power_w += parameters.inlet_w * sum(inlet_open) + parameters.vent_w * (len(vent_open) - sum(vent_open))
+        power_w += 0.0 if dump_open else parameters.dump_w
         self._energy_j = max(0.0, self._energy_j - power_w * dt_s)

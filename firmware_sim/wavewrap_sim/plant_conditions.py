@@ -1,7 +1,7 @@
 """What may befall a plant: faults of its parts and disturbances from outside, as arrays that its owner writes.
 
-Write any element at any time: it acts from the next step on. Jumps are allowed everywhere; a change of volume or temperature is reached in a
-straight line over the next step, because a limb or warming air does not jump.
+Write any element at any time: it acts from the next step on. A change of ``swell_ml`` or ``warmth_k`` is reached
+in a straight line over the next step, because a limb or warming air does not jump.
 
 Not responsible for when something befalls, nor for how limbs move (:mod:`wavewrap_sim.disturbances`).
 """
@@ -25,10 +25,11 @@ class PlantConditions:
 
     Of the chambers:
 
-    - ``leak_at_60_ml_s``: a leak that lets out this much at 60 mmHg and opens with the pressure: the flow goes with its square, as published
-      leaks of cuffs do (dp/dt ~ p^1.7 to p^2.1). The even leak of the fabric is a parameter of the chamber.
-    - ``kink_mmhg_s_ml``: resistance that a kink adds to the tube; 0.02 doubles it, 100 passes 0.6 ml/s at 60 mmHg. The sense line is another one.
-    - ``hose_on``: 1, or 0 when the hose is off: what comes through the inlet goes to the room, and the chamber empties through its open end.
+    - ``leak_at_60_ml_s``: a leak that lets out this much at 60 mmHg and opens with the pressure: its flow goes with the square, as
+      published leaks do (dp/dt ~ p^1.7 to p^2.1). The even leak of the fabric is a parameter of the chamber.
+    - ``kink_mmhg_s_ml``: resistance that a kink adds to the tube; 0.02 doubles it, 100 passes 0.6 ml/s at 60 mmHg. The sense line is
+      another one, so the sensor still shows the chamber.
+    - ``hose_on``: 1, or 0 when the hose is off: what comes through the inlet goes to the room, and the chamber empties by its open end.
     - ``slack_ml``: soft volume that a loose or unworn wrap adds.
     - ``compliance_factor``: on the taut bladder's compliance; under 1 is a stiffer limb or sleeve.
     - ``swell_ml``: volume that the limb takes from the bladder at any pressure: a muscle that swells or moves. Negative gives room.

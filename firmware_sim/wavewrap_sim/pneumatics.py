@@ -1,90 +1,125 @@
-"""The plant: a pump, a manifold, and per chamber an inlet valve, a vent valve and a bladder. Physics only.
+"""The plant: a pump, a manifold, and per chamber an inlet valve, a vent valve, a tube and a bladder. Physics only.
 
 Equations (gauge pressures, flows of free air, ``P_a`` = 760 mmHg):
 
-- Pump ``q = d Q_f (1 - P_m / P_s)``, ``d`` follows the commanded duty with a first-order lag.
-- Valve and tube in series: the subsonic branch of ISO 6358 with Poiseuille's law,
-  ``q = K/2 (sqrt(R^2 + 4|dp|/K) - R) sign(dp)``, ``K = C^2 2/(1-b) (P_1 - |dp| / (2(1-b)))``, ``P_1`` the absolute pressure upstream.
-  It cannot choke: 600 mmHg against the room is a pressure ratio of 0.56, over b. A valve opens as C, with dead time and a first-order lag.
-- Bladder ``V(P) = V_d + V_s (1 - exp(-P/P_k)) + C_c P + W`` with creep ``dW/dt = (C_w P - W)/tau_w``; isothermal, so the free air
-  in it is ``N = (P_a + P) V / P_a``.
+- Pump ``q = d Q_f (1 - P_m / P_s)``, ``d`` follows the commanded duty with a first-order lag; nothing else lifts the manifold over ``P_s``.
+- Valves and tubes: :mod:`wavewrap_sim.valve_flow`. Inlets lead from the manifold to the chambers, vents from the chambers and the dump from
+  the manifold to the room. Where inlet and vent of one chamber are both open, each has the tube for itself.
+- Relief: a spring, ``q = G_r (P_m - P_r)`` over its cracking pressure.
+- Bladder ``V(P) = V_d + V_s (1 - exp(-P/P_k)) + C_c P + W - S`` with creep ``dW/dt = (C_w P - W)/tau_w`` and the volume ``S`` that the limb
+  takes; the free air in it is ``N = (P_a + P) V / P_a * T_0 / T``. It leaks ``G_l P`` through its fabric, and by its conditions.
 
-Free air is the state and pressure follows from it, so a closed system keeps its air to rounding. Integration is linearly implicit with
-theta = 0.5 and the actuators taken at mid-step; the Jacobian is an arrowhead and is solved by elimination. The manifold has a dump valve
-to the room, open without power, and a mechanical relief valve, a spring: ``q = G_r (P_m - P_r)`` over its cracking pressure.
+Free air is the state and pressure follows from it, so a closed system keeps its air to rounding. Integration is linearly implicit: theta =
+0.5 with the actuators' mean over the step, except in the manifold, which follows within a millisecond: theta = 1 keeps it from ringing
+where chambers equalise or the dump is open. The Jacobian is an arrowhead and is solved by elimination.
 
-Not responsible for sensing or control. Arrays have the shape (wraps, chambers), so many wraps step at once.
+What may befall it: :mod:`wavewrap_sim.plant_conditions`. Not responsible for sensing or control. Arrays have the shape (wraps,
+chambers), so many wraps step at once.
 """
 
-from collections import deque
 from collections.abc import Sequence
+from dataclasses import dataclass
 from math import ceil
+from operator import attrgetter
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from wavewrap_sim.plant_parameters import ATMOSPHERE_MMHG, PlantParameters
+from wavewrap_protocol.errors import UsageError
+from wavewrap_sim.plant_conditions import LEAK_AT_MMHG, ROOM_K, PlantConditions
+from wavewrap_sim.plant_parameters import ATMOSPHERE_MMHG, PlantParameters, ValveParameters
+from wavewrap_sim.valve_flow import ValveFlow
+from wavewrap_sim.valve_train import ValveTrain
 
-__all__ = ["MAX_SUBSTEP_S", "Plant"]
+__all__ = ["MAX_SUBSTEP_S", "Flows", "Plant"]
 
 MAX_SUBSTEP_S = 2.5e-3
-"""Longest internal step. Choice: half a valve's dead time; the tests hold it against an eighth of it."""
+"""Longest internal step. Choice: a quarter of the control period; ``wavewrap bench plant`` shows what it costs."""
 
 _SUBSTEP_SLACK = 1.001
 """A control period of a device clock some ppm off must not cost a fifth substep."""
 
 _THETA = 0.5
-_TINY = 1e-12
+_THETA_MANIFOLD = 1.0
+_TINY_S = 1e-12
+_STILL = 1e-9
+
+_HOSE_END_ML_S_MMHG = 20.0
+"""An open hose end of 4 mm bore: ISO 6358 with C = 0.2 dm3/(s bar) a mm2 of bore times 0.64, at 30 mmHg, taken as linear."""
 
 Array = NDArray[np.float64]
 
 
-class Plant:
-    """The pneumatics of ``len(parameters)`` wraps with ``chambers`` chambers each, empty and vented at first.
+@dataclass(frozen=True, slots=True)
+class Flows:
+    """Mean flows of free air over the last substep, in ml/s. Shapes (wraps,) and (wraps, chambers)."""
 
-    ``substep_s`` is the longest step of the integration.
+    duration_s: float
+    pump_ml_s: Array
+    dump_ml_s: Array
+    relief_ml_s: Array
+    inlet_ml_s: Array
+    """Out of the manifold; it ends in the chamber, or in the room where the hose is off."""
+    vent_ml_s: Array
+    leak_ml_s: Array
+    """Through fabric, leaks and a hose end."""
+
+
+class Plant:
+    """The pneumatics of ``len(parameters)`` wraps of as many chambers each, empty and vented at first.
+
+    ``substep_s`` is the longest step of the integration. Raises :class:`UsageError` for wraps of different numbers of chambers.
     """
 
-    def __init__(self, parameters: Sequence[PlantParameters], chambers: int, substep_s: float = MAX_SUBSTEP_S) -> None:
+    def __init__(self, parameters: Sequence[PlantParameters], substep_s: float = MAX_SUBSTEP_S) -> None:
+        counts = {len(wrap.chambers) for wrap in parameters}
+        if len(counts) != 1:
+            raise UsageError(f"{len(parameters)} wraps of {sorted(counts)} chambers: wraps that step together need the same number")
+        chambers = counts.pop()
+        shape = (len(parameters), chambers)
+        self._shape = shape
         self._max_substep_s = substep_s * _SUBSTEP_SLACK
+        self.conditions = PlantConditions(*shape)
+        """What befalls these wraps; write to its arrays at any time."""
 
         def column(name: str) -> Array:
-            return np.array([[getattr(p, name)] for p in parameters], dtype=np.float64)
+            return np.array([[attrgetter(name)(wrap)] for wrap in parameters], dtype=np.float64)
 
-        shape = (len(parameters), chambers)
-        self._pump_free_ml_s = column("pump_free_flow_ml_s")
-        self._pump_stall_mmhg = column("pump_stall_mmhg")
-        self._pump_lag_s = column("pump_lag_s")
-        self._manifold_ml_mmhg = column("manifold_ml") / ATMOSPHERE_MMHG
-        critical_ratio = column("valve_critical_ratio")
-        self._valve_gain = column("valve_ml_s_mmhg") ** 2 * 2.0 / (1.0 - critical_ratio)
-        self._beta = 0.5 / (1.0 - critical_ratio)
-        self._valve_lag_s = column("valve_lag_s")
-        self._valve_dead_s = max(p.valve_dead_s for p in parameters)
-        self._tube = column("tube_mmhg_s_ml")
-        self._dead_ml = column("dead_volume_ml")
-        self._soft_ml = column("soft_volume_ml")
-        self._soft_mmhg = column("soft_mmhg")
-        self._compliance = column("compliance_ml_mmhg")
-        self._creep_ml_mmhg = column("creep_fraction") * self._compliance
-        self._creep_s = column("creep_s")
-        self._leak = column("leak_ml_s_mmhg")
+        def table(name: str) -> Array:
+            return np.array([[getattr(chamber, name) for chamber in wrap.chambers] for wrap in parameters], dtype=np.float64)
 
-        self._relief_mmhg = column("relief_mmhg")
-        self._relief = column("relief_ml_s_mmhg")
+        def valves(name: str) -> Array:
+            return np.array([[getattr(valve, name) for valve in _valves_of(wrap)] for wrap in parameters], dtype=np.float64)
+
+        self._pump_free_ml_s = column("pump.free_flow_ml_s")
+        self._pump_stall_mmhg = column("pump.stall_mmhg")
+        self._pump_lag_s = column("pump.lag_s")
+        self._manifold_ml_mmhg = column("manifold.volume_ml") / ATMOSPHERE_MMHG
+        self._relief_mmhg = column("manifold.relief_mmhg")
+        self._relief_ml_s_mmhg = column("manifold.relief_ml_s_mmhg")
+        self._dead_ml = table("dead_volume_ml")
+        self._soft_ml = table("soft_volume_ml")
+        self._soft_mmhg = table("soft_mmhg")
+        self._compliance = table("compliance_ml_mmhg")
+        self._creep_fraction = table("creep_fraction")
+        self._creep_s = table("creep_s")
+        self._leak = table("leak_ml_s_mmhg")
+        self._tube = table("tube_mmhg_s_ml")
+        rest = np.concatenate((np.zeros(shape), np.ones((shape[0], chambers + 1))), axis=1)
+        self._valves = ValveTrain(valves("dead_s"), valves("lag_s"), rest)
+        self._valve_flow = ValveFlow(valves("conductance_ml_s_mmhg"), valves("critical_ratio"), chambers)
 
         self._time_s = 0.0
         self._duty = np.zeros((shape[0], 1))
-        self._command = np.concatenate((np.zeros(shape), np.ones((shape[0], shape[1] + 1))), axis=1)
-        self._driven = self._command.copy()
-        self._opening = self._command.copy()
-        self._pending: deque[tuple[float, Array]] = deque()
         self._manifold = np.zeros((shape[0], 1))
         self._pressure = np.zeros(shape)
         self._creep = np.zeros(shape)
-        self._air_ml = np.broadcast_to(self._dead_ml, shape).copy()
-        self._factors_for_s = -1.0
-        self._half_pump = self._half_valve = self._manifold
+        self._swell = np.zeros(shape)
+        self._coldness = np.ones(shape)
+        self._air_ml = self._dead_ml.copy()
+        self._drop = np.zeros((shape[0], 2 * chambers + 1))
+        self._take_conditions(np.zeros((shape[0], 1)))
+        self._flows: tuple[float, Array, Array, Array, Array, Array, Array] | None = None
 
     @property
     def pressure_mmhg(self) -> Array:
@@ -102,99 +137,192 @@ class Plant:
         total: Array = self._air_ml.sum(axis=1) + (self._manifold * self._manifold_ml_mmhg)[:, 0]
         return total
 
+    @property
+    def flows(self) -> Flows | None:
+        """What flowed in the last substep; None before the first."""
+        if self._flows is None:
+            return None
+        h_s, pump, dump, relief, inlet, vent, leak = self._flows
+        return Flows(h_s, pump[:, 0], dump[:, 0], relief[:, 0], inlet, vent, leak)
+
     def step(self, dt_s: float, pump_duty: ArrayLike, inlet_open: ArrayLike, vent_open: ArrayLike, dump_open: ArrayLike) -> None:
         """Move the physics by ``dt_s`` under these commands.
 
         Duty (0 to 1) and dump have the shape (wraps,), inlets and vents the shape (wraps, chambers).
         """
+        if dt_s <= _TINY_S:
+            return
+        command: Array = np.empty_like(self._drop)
+        chambers = self._shape[1]
+        command[:, :chambers] = inlet_open
+        command[:, chambers:-1] = vent_open
+        command[:, -1] = dump_open
         duty: Array = np.asarray(pump_duty, dtype=np.float64).reshape(-1, 1)
-        dump: Array = np.asarray(dump_open, dtype=np.float64).reshape(-1, 1)
-        valves = (np.asarray(inlet_open, dtype=np.float64), np.asarray(vent_open, dtype=np.float64), dump)
-        command = np.concatenate(valves, axis=1)
-        if not np.array_equal(command, self._command):
-            self._command = command
-            self._pending.append((self._time_s + self._valve_dead_s, command))
-        end_s = self._time_s + dt_s
-        while True:
-            while self._pending and self._pending[0][0] <= self._time_s + _TINY:
-                self._driven = self._pending.popleft()[1]
-            until_s = min(end_s, self._pending[0][0]) if self._pending else end_s
-            span_s = until_s - self._time_s
-            if span_s <= _TINY:
-                break
-            count = max(1, ceil(span_s / self._max_substep_s))
-            for _ in range(count):
-                self._substep(span_s / count, duty)
-            self._time_s = until_s
+        self._take_conditions(duty)
+        self._valves.command(self._time_s, command)
+        conditions = self.conditions
+        swell_ml_s = (conditions.swell_ml - self._swell) / dt_s
+        coldness = ROOM_K / (ROOM_K + conditions.warmth_k)
+        cooling_s = (coldness - self._coldness) / dt_s
+        drift = swell_ml_s.any() or cooling_s.any()
+        count = max(1, ceil(dt_s / self._max_substep_s))
+        h_s = dt_s / count
+        for _ in range(count):
+            self._substep(h_s, (swell_ml_s, cooling_s) if drift else None)
+            self._time_s += h_s
+        self._swell, self._coldness = conditions.swell_ml.copy(), coldness
 
-    def _substep(self, h_s: float, duty: Array) -> None:
-        if h_s != self._factors_for_s:
-            self._factors_for_s = h_s
-            self._half_pump = np.exp(-0.5 * h_s / self._pump_lag_s)
-            self._half_valve = np.exp(-0.5 * h_s / self._valve_lag_s)
-        duty_mid = duty + (self._duty - duty) * self._half_pump
-        self._duty = duty + (duty_mid - duty) * self._half_pump
-        opening_mid = self._driven + (self._opening - self._driven) * self._half_valve
-        self._opening = self._driven + (opening_mid - self._driven) * self._half_valve
+    def _take_conditions(self, duty: Array) -> None:
+        conditions = self.conditions
+        held = np.concatenate((conditions.inlet_held, conditions.vent_held, conditions.dump_held[:, None]), axis=1)
+        self._valves.hold(held)
+        held_duty = conditions.pump_held_duty[:, None]
+        self._duty_target = np.where(np.isnan(held_duty), duty, held_duty)
+        self._free_flow_ml_s = self._pump_free_ml_s * conditions.pump_efficiency[:, None]
+        tube = self._tube + conditions.kink_mmhg_s_ml
+        self._tubes = np.concatenate((tube, tube, np.zeros((self._shape[0], 1))), axis=1)
+        off = 1.0 - conditions.hose_on
+        self._hose = conditions.hose_on.copy() if off.any() else None
+        self._even_leak = self._leak + _HOSE_END_ML_S_MMHG * off
+        square = conditions.leak_at_60_ml_s / LEAK_AT_MMHG**2
+        self._square_leak = square if square.any() else None
+        self._soft_now_ml = self._soft_ml + conditions.slack_ml
+        self._taut_ml_mmhg = self._compliance * conditions.compliance_factor
+        self._creep_ml_mmhg = self._creep_fraction * self._taut_ml_mmhg
+        self._base_ml = self._dead_ml + self._soft_now_ml
+
+    def _mean_duty(self, h_s: float) -> Array:
+        """The pump's speed over the next ``h_s``, which it also moves on by."""
+        gap = self._duty - self._duty_target
+        if np.abs(gap).max() < _STILL:
+            self._duty = self._duty_target
+            return self._duty
+        left = gap * np.exp(-h_s / self._pump_lag_s)
+        self._duty = self._duty_target + left
+        mean: Array = self._duty_target + (gap - left) * (self._pump_lag_s / h_s)
+        return mean
+
+    def _substep(self, h_s: float, drift: tuple[Array, Array] | None) -> None:
+        chambers = self._shape[1]
+        duty = self._mean_duty(h_s)
+        opening = self._valves.advance(self._time_s, h_s)
 
         # Volume, and the pressure that the free air really has: one Newton step from the last prediction.
-        slack = np.exp(self._pressure / -self._soft_mmhg)
-        slope_ml_mmhg = self._soft_ml / self._soft_mmhg * slack + self._compliance
-        volume_ml = self._dead_ml + self._soft_ml * (1.0 - slack) + self._compliance * self._pressure + self._creep
-        absolute = self._pressure + ATMOSPHERE_MMHG
-        capacity = (volume_ml + absolute * slope_ml_mmhg) / ATMOSPHERE_MMHG
-        pressure = self._pressure + (self._air_ml - absolute * volume_ml / ATMOSPHERE_MMHG) / capacity
+        pressure, manifold = self._pressure, self._manifold
+        folded = np.exp(pressure / -self._soft_mmhg)
+        folded *= self._soft_now_ml
+        volume = self._taut_ml_mmhg * pressure
+        volume += self._base_ml
+        volume -= folded
+        volume += self._creep
+        volume -= self._swell
+        absolute = pressure + ATMOSPHERE_MMHG
+        capacity = folded / self._soft_mmhg
+        capacity += self._taut_ml_mmhg
+        capacity *= absolute
+        capacity += volume
+        share_of_room = self._coldness / ATMOSPHERE_MMHG
+        capacity *= share_of_room
+        volume *= absolute
+        volume *= share_of_room
+        np.subtract(self._air_ml, volume, volume)
+        volume /= capacity
+        pressure = pressure + volume
 
-        flow, by_up, by_down_inlet = self._flows(pressure, opening_mid)
-        chambers = pressure.shape[1]
+        hose = self._hose
+        seen = pressure if hose is None else pressure * hose
+        drop = self._drop
+        np.subtract(manifold, seen, drop[:, :chambers])
+        drop[:, chambers:-1] = seen
+        drop[:, -1:] = manifold
+        flow, by_up, by_down = self._valve_flow.evaluate(drop, seen, opening, self._tubes)
+        by_up *= _THETA
+        by_down *= _THETA
         inlet, vent, dump = flow[:, :chambers], flow[:, chambers:-1], flow[:, -1:]
-        by_up_inlet, by_up_vent, by_up_dump = by_up[:, :chambers], by_up[:, chambers:-1], by_up[:, -1:]
-        over_mmhg = self._manifold - self._relief_mmhg
-        relief_by = np.where(over_mmhg > 0.0, self._relief, 0.0)
-        escape = dump + relief_by * over_mmhg
-        escape_by = by_up_dump + relief_by
+        from_manifold, to_room, from_dump = by_up[:, :chambers], by_up[:, chambers:-1], by_up[:, -1:]
+        from_manifold *= _THETA_MANIFOLD / _THETA
+        from_dump *= _THETA_MANIFOLD / _THETA
+        fed, fed_by = inlet, from_manifold
+        if hose is not None:
+            by_down *= hose
+            to_room *= hose
+            fed, fed_by = inlet * hose, from_manifold * hose
 
-        swell = (pressure + ATMOSPHERE_MMHG) / (ATMOSPHERE_MMHG * (self._creep_s + _THETA * h_s))
-        swell_now = swell * (self._creep_ml_mmhg * pressure - self._creep)
-        swell_by = swell * self._creep_ml_mmhg * _THETA
-        leak = self._leak * pressure
-        rest = inlet - vent - leak - swell_now
-        diagonal = capacity / h_s + _THETA * (by_down_inlet + by_up_vent + self._leak) + swell_by
-        pump_gain = duty_mid * self._pump_free_ml_s
-        pump_by = pump_gain / self._pump_stall_mmhg
-        pump = pump_gain - pump_by * self._manifold
-        share = _THETA * by_down_inlet / diagonal
-        manifold_diagonal = (
-            self._manifold_ml_mmhg / h_s
-            + _THETA * (pump_by + escape_by)
-            + _THETA * (by_up_inlet * (1.0 - share)).sum(axis=1, keepdims=True)
-        )
-        manifold_delta = (pump - escape + (share * rest - inlet).sum(axis=1, keepdims=True)) / manifold_diagonal
-        delta = (rest + _THETA * by_up_inlet * manifold_delta) / diagonal
+        leak = self._even_leak * pressure
+        leak_by = _THETA * self._even_leak
+        if self._square_leak is not None:
+            more = self._square_leak * np.abs(pressure)
+            leak += more * pressure
+            leak_by += more
+        creep_gap = self._creep_ml_mmhg * pressure
+        creep_gap -= self._creep
+        creep_share = 1.0 / (self._creep_s + _THETA * h_s)
+        stretch = pressure + ATMOSPHERE_MMHG
+        stretch *= share_of_room
+        stretch_by = stretch * creep_share
+        rest = fed - vent
+        rest -= leak
+        rest -= stretch_by * creep_gap
+        if drift is not None:
+            rest += stretch * drift[0]
+            rest -= self._air_ml / self._coldness * drift[1]
+        diagonal = capacity / h_s
+        diagonal += by_down
+        diagonal += to_room
+        diagonal += leak_by
+        stretch_by *= self._creep_ml_mmhg
+        stretch_by *= _THETA
+        diagonal += stretch_by
 
-        inlet_mid = inlet + _THETA * (by_up_inlet * manifold_delta - by_down_inlet * delta)
-        vent_mid = vent + _THETA * by_up_vent * delta
-        leak_mid = leak + _THETA * self._leak * delta
-        self._air_ml = self._air_ml + h_s * (inlet_mid - vent_mid - leak_mid)
-        self._creep = self._creep + h_s * (self._creep_ml_mmhg * (pressure + _THETA * delta) - self._creep) / (self._creep_s + _THETA * h_s)
-        self._pressure = pressure + delta
-        self._manifold = self._manifold + manifold_delta
+        pump_by = duty * self._free_flow_ml_s
+        pump = pump_by.copy()
+        pump_by /= self._pump_stall_mmhg
+        pump -= pump_by * manifold
+        over = manifold - self._relief_mmhg
+        relief_by = self._relief_ml_s_mmhg * (over > 0.0)
+        relief = relief_by * over
+        share = by_down / diagonal
+        kept = 1.0 - share if hose is None else 1.0 - share * hose
+        kept *= from_manifold
+        manifold_diagonal = kept.sum(axis=1, keepdims=True)
+        manifold_diagonal += _THETA_MANIFOLD * (pump_by + relief_by)
+        manifold_diagonal += from_dump
+        manifold_diagonal += self._manifold_ml_mmhg / h_s
+        share *= rest
+        share -= inlet
+        manifold_delta = share.sum(axis=1, keepdims=True)
+        manifold_delta += pump
+        manifold_delta -= dump
+        manifold_delta -= relief
+        manifold_delta /= manifold_diagonal
+        delta = fed_by * manifold_delta
+        delta += rest
+        delta /= diagonal
 
-    def _flows(self, pressure: Array, opening: Array) -> tuple[Array, Array, Array]:
-        """Flow through inlets, vents and dump (wraps, 2 chambers + 1), its slope by the upstream side, and the inlets' by the chamber."""
-        chambers = pressure.shape[1]
-        drop = np.concatenate((self._manifold - pressure, pressure, self._manifold), axis=1)
-        size = np.abs(drop)
-        mean = ATMOSPHERE_MMHG + 0.5 * drop + (0.5 - self._beta) * size
-        mean[:, :chambers] += pressure
-        root_k = opening * np.sqrt(self._valve_gain * mean)
-        tube = self._tube * root_k
-        root = np.sqrt(tube * tube + 4.0 * size + _TINY)
-        flow = 2.0 * drop * root_k / (root + tube)
-        slope = root_k / root
-        # K itself moves with the pressures; without this term the scheme would lose its second order.
-        moved = slope * (root - tube) ** 2 / (4.0 * mean)
-        side = np.copysign(0.5, drop)
-        by_up = slope + moved * (0.5 - self._beta + side)
-        by_down: Array = (slope + moved * (0.5 - self._beta - side))[:, :chambers]
-        return flow, by_up, by_down
+        inlet += from_manifold * manifold_delta
+        inlet -= by_down * delta
+        vent += to_room * delta
+        leak += leak_by * delta
+        gained = inlet - vent if hose is None else inlet * hose - vent
+        gained -= leak
+        gained *= h_s
+        self._air_ml = self._air_ml + gained
+        creep_gap += (_THETA * self._creep_ml_mmhg) * delta
+        creep_gap *= h_s * creep_share
+        self._creep = self._creep + creep_gap
+        pressure += delta
+        self._pressure = pressure
+        self._manifold = manifold + manifold_delta
+        at_mid = _THETA_MANIFOLD * manifold_delta
+        pump -= pump_by * at_mid
+        dump += from_dump * manifold_delta
+        relief += relief_by * at_mid
+        self._flows = (h_s, pump, dump, relief, inlet, vent, leak)
+        if drift is not None:
+            self._swell = self._swell + h_s * drift[0]
+            self._coldness = self._coldness + h_s * drift[1]
+
+
+def _valves_of(wrap: PlantParameters) -> list[ValveParameters]:
+    """Inlets, vents, dump."""
+    return [*(chamber.inlet for chamber in wrap.chambers), *(chamber.vent for chamber in wrap.chambers), wrap.dump]

@@ -5,24 +5,28 @@ its own tick, however late the call. Not responsible for the radio (:mod:`wavewr
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import partial
 
 import numpy as np
 
+from wavewrap_board.board import Board
+from wavewrap_board.files import REFERENCE_BOARD, load_board
 from wavewrap_protocol import limits
 from wavewrap_protocol.enums import DeviceState
 from wavewrap_protocol.errors import UsageError
 from wavewrap_protocol.payloads import Side
-from wavewrap_protocol.units import cmmhg_to_mmhg, mmhg_to_cmmhg, tick_difference
-from wavewrap_sim.battery import Battery, BatteryParameters
+from wavewrap_protocol.units import cmmhg_to_mmhg, tick_difference
+from wavewrap_sim.battery import Battery
 from wavewrap_sim.device_clock import DeviceClock
-from wavewrap_sim.firmware import Firmware, FirmwareConfig, Inputs, Outgoing
+from wavewrap_sim.firmware import Firmware, Inputs, Outgoing
 from wavewrap_sim.firmware_config import FaultFound, StateChanged, StepDone
+from wavewrap_sim.firmware_from_board import firmware_config
+from wavewrap_sim.from_board import battery_of, manifold_sensor_of, plant_of, sensors_of
 from wavewrap_sim.log import FaultEntry, LogEntry, PressureEntry, StateEntry, StepEntry
-from wavewrap_sim.plant_parameters import PlantParameters
 from wavewrap_sim.pneumatics import MAX_SUBSTEP_S, Plant
 from wavewrap_sim.pong_queue import DITHER_TICKS
-from wavewrap_sim.sensors import PressureSensors, SensorParameters
+from wavewrap_sim.sensors import PressureSensors, to_cmmhg
 
 __all__ = ["SimulatedWrap", "WrapSettings"]
 
@@ -47,7 +51,8 @@ class WrapSettings:
     """What its clock shows at first."""
     plant_scatter: float = 0.0
     """Each parameter of its plant is off by up to this fraction."""
-    plant: PlantParameters = field(default_factory=PlantParameters)
+    board: Board = field(default_factory=partial(load_board, REFERENCE_BOARD))
+    """What it is built of; its first ``chambers`` chambers."""
     ceiling_mmhg: float = limits.CEILING_DEFAULT_MMHG
     """The firmware's own ceiling."""
     model: str = "WR-4"
@@ -73,15 +78,13 @@ class SimulatedWrap:
         self._settings = settings
         self._log = log
         plant_rng, sensor_rng, self._boot_rng = (np.random.default_rng(seed) for seed in np.random.SeedSequence(settings.seed).spawn(3))
-        self._plant = Plant([settings.plant.scattered(plant_rng, settings.plant_scatter)], settings.chambers, settings.plant_substep_s)
-        self._sensors = PressureSensors(SensorParameters(), settings.chambers, sensor_rng)
-        self._battery = Battery(BatteryParameters(), float(sensor_rng.uniform(*_BATTERY_PCT)))
-        self._config = FirmwareConfig(
-            chambers=settings.chambers,
-            ceiling_cmmhg=mmhg_to_cmmhg(settings.ceiling_mmhg),
-            queue_depth=settings.queue_depth,
-            pong_dither_tick=settings.pong_dither_tick,
-        )
+        board = settings.board.with_chambers(settings.chambers)
+        self._plant = Plant([plant_of(board).scattered(plant_rng, settings.plant_scatter)], settings.plant_substep_s)
+        self._sensors = PressureSensors(sensors_of(board), (settings.chambers,), sensor_rng)
+        self._manifold_sensor = PressureSensors(manifold_sensor_of(board), (1,), sensor_rng)
+        self._battery = Battery(battery_of(board), float(sensor_rng.uniform(*_BATTERY_PCT)))
+        config = firmware_config(board, settings.ceiling_mmhg)
+        self._config = replace(config, queue_depth=settings.queue_depth, pong_dither_tick=settings.pong_dither_tick)
         self._plant_s = self._read_s = now_s
         self._boot(now_s, settings.start_tick)
 
@@ -166,9 +169,11 @@ class SimulatedWrap:
     def _carry_out_tick(self) -> None:
         host_s = self._clock.host_s_of(self._count)
         self._move_plant(host_s)
-        readings_cmmhg = self._sensors.read_cmmhg(self._plant.pressure_mmhg[0], host_s - self._read_s)
+        since_s = host_s - self._read_s
+        chambers_cmmhg = to_cmmhg(self._sensors.read_mmhg(self._plant.pressure_mmhg[0], since_s))
+        manifold_cmmhg = to_cmmhg(self._manifold_sensor.read_mmhg(self._plant.manifold_mmhg, since_s))[0]
         self._read_s = host_s
-        self._firmware.tick(self._tick, Inputs(readings_cmmhg, self._battery.charge_pct, round(100.0 * float(self._plant.manifold_mmhg[0]))))
+        self._firmware.tick(self._tick, Inputs(chambers_cmmhg, self._battery.charge_pct, manifold_cmmhg))
         self._follow_firmware()
         if (self._count - self._boot_count) % _PRESSURE_LOG_TICK == 0:
             pressure_mmhg = [round(value, 3) for value in self.pressure_mmhg]
@@ -186,7 +191,7 @@ class SimulatedWrap:
         if dt_s > 0.0:
             drive = self._drive
             self._plant.step(dt_s, (drive.pump_duty,), (drive.inlet_open,), (drive.vent_open,), (drive.dump_open,))
-            self._battery.draw(dt_s, drive.pump_duty, drive.inlet_open, drive.vent_open)
+            self._battery.draw(dt_s, drive.pump_duty, drive.inlet_open, drive.vent_open, drive.dump_open)
             self._plant_s = host_s
 
     def _log_events(self) -> None:

@@ -1,22 +1,28 @@
 """Crystal, sensors, battery, and the small stores of the firmware."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from wavewrap_board.files import REFERENCE_BOARD, load_board
 from wavewrap_protocol.commands import Step
 from wavewrap_protocol.enums import Cause, DeviceState, Fault, ReportKind
 from wavewrap_protocol.reports import Report, StateReport, decode_report
 from wavewrap_sim.answer_memory import AnswerMemory
-from wavewrap_sim.battery import Battery, BatteryParameters
+from wavewrap_sim.battery import Battery
 from wavewrap_sim.device_clock import DeviceClock
+from wavewrap_sim.from_board import battery_of, sensors_of
 from wavewrap_sim.record_ring import RecordRing, Sample
 from wavewrap_sim.report_log import ReportLog
 from wavewrap_sim.sensor_zero import SensorZero
-from wavewrap_sim.sensors import PressureSensors, SensorParameters
+from wavewrap_sim.sensors import PressureSensors, to_cmmhg
 from wavewrap_sim.set_point import SetPoint
 from wavewrap_sim.step_queue import QueuedStep, StepQueue
+
+BOARD = load_board(REFERENCE_BOARD)
 
 
 @given(
@@ -36,28 +42,40 @@ def test_the_clock_gains_its_ppm() -> None:
 
 
 def test_sensors_show_offset_noise_and_lag() -> None:
-    parameters = SensorParameters()
-    sensors = PressureSensors(parameters, 4, np.random.default_rng(3))
-    readings = np.array([sensors.read_cmmhg(np.full(4, 40.0), 0.01) for _ in range(2_000)]) / 100
+    parameters = sensors_of(BOARD)
+    sensors = PressureSensors(parameters, (4,), np.random.default_rng(3))
+    readings = np.array([sensors.read_mmhg(np.full(4, 40.0), 0.01) for _ in range(2_000)])
     assert (np.abs(sensors.offset_mmhg) <= parameters.offset_mmhg).all()
+    assert np.ptp(sensors.offset_mmhg) > 0.1 * parameters.offset_mmhg
     np.testing.assert_allclose(readings[10:].mean(axis=0), 40.0 + sensors.offset_mmhg, atol=0.02)
     np.testing.assert_allclose(readings[10:].std(axis=0), parameters.noise_mmhg, rtol=0.1)
-    early = PressureSensors(SensorParameters(noise_mmhg=0.0, offset_mmhg=0.0), 1, np.random.default_rng(0))
-    assert early.read_cmmhg(np.array([100.0]), 0.002) == (6_321,)
+    quiet = replace(parameters, noise_mmhg=0.0, offset_mmhg=0.0, lag_s=0.002, resolution_mmhg=0.01)
+    early = PressureSensors(quiet, (1,), np.random.default_rng(0))
+    assert to_cmmhg(early.read_mmhg(np.array([100.0]), 0.002)) == (6_321,)
+
+
+def test_a_sensor_shows_whole_steps_of_its_resolution() -> None:
+    quiet = replace(sensors_of(BOARD), noise_mmhg=0.0, offset_mmhg=0.0, resolution_mmhg=0.5)
+    readings = PressureSensors(quiet, (2, 2), np.random.default_rng(0)).read_mmhg(np.array([[0.2, 0.3], [40.7, 40.8]]), 1.0)
+    np.testing.assert_allclose(readings, [[0.0, 0.5], [40.5, 41.0]])
 
 
 def test_sensors_saturate_inside_the_wire() -> None:
-    sensors = PressureSensors(SensorParameters(), 1, np.random.default_rng(0))
-    assert sensors.read_cmmhg(np.array([5_000.0]), 1.0) == (30_000,)
+    sensors = PressureSensors(sensors_of(BOARD), (1,), np.random.default_rng(0))
+    assert to_cmmhg(sensors.read_mmhg(np.array([5_000.0]), 1.0)) == (round(100 * BOARD.sensors.range_mmhg),)
 
 
 def test_the_battery_pays_for_work() -> None:
-    idle, busy = (Battery(BatteryParameters(), 50.0) for _ in range(2))
-    idle.draw(60.0, 0.0, (False, False), (True, True))
-    busy.draw(60.0, 1.0, (True, False), (False, False))
-    assert 50.0 - idle.charge_pct == pytest.approx(100 * 0.15 * 60 / 26_600)
-    assert 50.0 - busy.charge_pct == pytest.approx(100 * (0.15 + 6.0 + 3 * 0.4) * 60 / 26_600)
-    busy.draw(1e6, 1.0, (True, False), (False, False))
+    parameters = battery_of(BOARD)
+    idle, busy = (Battery(parameters, 50.0) for _ in range(2))
+    idle.draw(60.0, 0.0, (False, False), (True, True), True)
+    busy.draw(60.0, 1.0, (True, False), (False, False), False)
+    assert 50.0 - idle.charge_pct == pytest.approx(100 * parameters.electronics_w * 60 / parameters.capacity_j)
+    coils_w = parameters.inlet_w + 2 * parameters.vent_w + parameters.dump_w
+    assert 50.0 - busy.charge_pct == pytest.approx(
+        100 * (parameters.electronics_w + parameters.pump_w + coils_w) * 60 / parameters.capacity_j
+    )
+    busy.draw(1e6, 1.0, (True, False), (False, False), False)
     assert busy.charge_pct == 0.0
 
 

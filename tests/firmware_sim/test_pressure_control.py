@@ -1,13 +1,16 @@
 """The controller on the plant it was made for, and on plants up to 20 % off in every parameter."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from wavewrap_sim.plant_parameters import PlantParameters
+from wavewrap_board.files import REFERENCE_BOARD, load_board
+from wavewrap_sim.from_board import plant_of, sensors_of
 from wavewrap_sim.pneumatics import Plant
 from wavewrap_sim.pressure_control import ControlParameters, Drive, PressureControl
-from wavewrap_sim.sensors import PressureSensors, SensorParameters
+from wavewrap_sim.sensors import PressureSensors, to_cmmhg
 
 PERIOD_S = 0.01
 
@@ -17,8 +20,9 @@ class Rig:
 
     def __init__(self, seed: int, scatter: float, chambers: int) -> None:
         rng = np.random.default_rng(seed)
-        self.plant = Plant([PlantParameters().scattered(rng, scatter)], chambers)
-        self.sensors = PressureSensors(SensorParameters(offset_mmhg=0.0), chambers, rng)
+        board = load_board(REFERENCE_BOARD).with_chambers(chambers)
+        self.plant = Plant([plant_of(board).scattered(rng, scatter)])
+        self.sensors = PressureSensors(replace(sensors_of(board), offset_mmhg=0.0), (chambers,), rng)
         self.control = PressureControl(chambers, ControlParameters())
         self.count = 0
         self.drives: list[Drive] = []
@@ -31,7 +35,7 @@ class Rig:
         """True pressures, one row every period."""
         rows = []
         for _ in range(round(seconds / PERIOD_S)):
-            sensed = self.sensors.read_cmmhg(self.plant.pressure_mmhg[0], PERIOD_S)
+            sensed = to_cmmhg(self.sensors.read_mmhg(self.plant.pressure_mmhg[0], PERIOD_S))
             drive = self.control.update(self.count, [value / 100 for value in sensed])
             self.drives.append(drive)
             self.plant.step(PERIOD_S, [drive.pump_duty], [drive.inlet_open], [drive.vent_open], [drive.dump_open])

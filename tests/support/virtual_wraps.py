@@ -21,7 +21,6 @@ from wavewrap_sim.air import AirController
 from wavewrap_sim.gatt import WrapPeripheral
 from wavewrap_sim.hci_pipe import PipeSource, open_pipe
 from wavewrap_sim.log import FaultEntry, LogEntry, PressureEntry, StateEntry, StepEntry
-from wavewrap_sim.plant_parameters import PlantParameters
 from wavewrap_sim.wrap import SimulatedWrap, WrapSettings
 
 __all__ = ["GatewayRadio", "MakeWrap", "Station", "VirtualWraps", "on_the_air", "open_gateway_radio", "run_wraps", "until"]
@@ -131,7 +130,6 @@ async def on_the_air(
     *,
     chambers: int = 4,
     make_wrap: MakeWrap = SimulatedWrap,
-    plant: PlantParameters | None = None,
 ) -> AsyncIterator[tuple[CuttableAir, list[Station]]]:
     """``count`` wraps, left and right in turn, advertising on an air of their own."""
     clock = asyncio.get_running_loop().time
@@ -146,7 +144,6 @@ async def on_the_air(
             seed=index,
             clock_ppm=CRYSTAL_PPM[index % 2],
             start_tick=index * 1_234_567,
-            plant=plant or PlantParameters(),
             plant_substep_s=SUBSTEP_S,
             model=f"WR-{chambers}",
         )
@@ -189,14 +186,13 @@ async def run_wraps(
     *,
     chambers: int = 4,
     make_wrap: MakeWrap = SimulatedWrap,
-    plant: PlantParameters | None = None,
     seed: int = 1,
 ) -> AsyncIterator[VirtualWraps]:
     """``count`` wraps found and linked as the gateway does it."""
     rng = Random(seed)
     clock = asyncio.get_running_loop().time
     async with (
-        on_the_air(count, chambers=chambers, make_wrap=make_wrap, plant=plant) as (air, stations),
+        on_the_air(count, chambers=chambers, make_wrap=make_wrap) as (air, stations),
         open_gateway_radio(air) as gateway,
     ):
         wraps = [Wrap(gateway.radio, sighting, clock, Random(rng.random())) for sighting in await find_wraps(gateway.radio, count)]

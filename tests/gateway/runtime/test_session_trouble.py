@@ -8,6 +8,7 @@ import pytest
 from tests.support.virtual_sessions import make_short_program, prepare_session, summarise
 from tests.support.virtual_wraps import Station, run_wraps, until
 
+from wavewrap_board.files import REFERENCE_BOARD, load_board
 from wavewrap_gateway.core.session import SessionState
 from wavewrap_gateway.runtime.acknowledging import acknowledge_fault, ask_fault
 from wavewrap_gateway.runtime.plan_feed import CLOCK_UNCERTAINTY_MAX_S
@@ -17,7 +18,6 @@ from wavewrap_protocol.enums import DeviceState, Fault, Result
 from wavewrap_protocol.limits import LEASE_DEFAULT_MS
 from wavewrap_protocol.payloads import EndedHow
 from wavewrap_sim.log import LogEntry
-from wavewrap_sim.plant_parameters import PlantParameters
 from wavewrap_sim.virtual_time import run_virtual
 from wavewrap_sim.wrap import SimulatedWrap, WrapSettings
 
@@ -26,12 +26,13 @@ MID_HOLD_S = 5.5
 """From the call on: armed, a second of lead, 2 s and 2 s of inflation, into the hold of 1 s."""
 
 LEASE_S = LEASE_DEFAULT_MS / 1000.0
-WEAK_PUMP = PlantParameters(pump_free_flow_ml_s=3.0)
+REFERENCE = load_board(REFERENCE_BOARD)
+WEAK_PUMP = REFERENCE.model_copy(update={"pump": REFERENCE.pump.model_copy(update={"free_flow_ml_s": 3.0})})
 
 
 def make_weak_right(settings: WrapSettings, now_s: float, log: Callable[[LogEntry], None]) -> SimulatedWrap:
     """The second wrap's pump hardly blows."""
-    return SimulatedWrap(replace(settings, plant=WEAK_PUMP) if settings.serial == "VIRTUAL-2" else settings, now_s, log)
+    return SimulatedWrap(replace(settings, board=WEAK_PUMP) if settings.serial == "VIRTUAL-2" else settings, now_s, log)
 
 
 def causes(station: Station) -> list[str]:
