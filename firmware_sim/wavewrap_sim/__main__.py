@@ -12,6 +12,7 @@ from typing import Annotated
 
 import typer
 
+from wavewrap_board.files import REFERENCE_BOARD, load_board
 from wavewrap_protocol.errors import LocalError, UsageError, WavewrapError
 from wavewrap_protocol.limits import CHAMBERS_MAX
 from wavewrap_protocol.payloads import Side
@@ -31,7 +32,12 @@ _ARGUMENT_ERROR: type[typer.BadParameter] = typer.BadParameter.__bases__[0]
 def simulate(
     wraps: Annotated[int, typer.Option(min=1, max=WRAPS_MAX, help="How many wraps.")] = 2,
     side: Annotated[list[Side] | None, typer.Option(help="Side of each wrap in turn; default: left, right, left, ...")] = None,
-    chambers: Annotated[int, typer.Option(min=1, max=CHAMBERS_MAX, help="Chambers of each wrap.")] = 4,
+    board: Annotated[
+        str, typer.Option(help="What the wraps are built of: the name of a board, or a file.")
+    ] = REFERENCE_BOARD,
+    chambers: Annotated[
+        int | None, typer.Option(min=1, max=CHAMBERS_MAX, help="Chambers of each wrap: the board's first ones; default: all.")
+    ] = None,
     seed: Annotated[int, typer.Option(min=0, help="Same seed, same wraps.")] = 1,
     port: Annotated[int, typer.Option(min=0, max=65535, help="Loopback TCP port for HCI; 0 takes a free one.")] = 9001,
     scenario: Annotated[Path | None, typer.Option(help="Radio conditions, a TOML file; none: a radio without time or loss.")] = None,
@@ -52,19 +58,21 @@ def simulate(
     sides = given + [(Side.LEFT, Side.RIGHT)[index % 2] for index in range(len(given), wraps)]
     try:
         radio = CLEAR if scenario is None else load_scenario(scenario)
+        built = load_board(board)
+        built = built if chambers is None else built.with_chambers(chambers)
     except UsageError as cause:
         if with_parent:
             print(json.dumps({"error": str(cause)}), flush=True)
             raise typer.Exit(2) from cause
         raise
-    settings = SimulatorSettings(sides, chambers, seed, "127.0.0.1", port, radio, security, log)
+    settings = SimulatorSettings(sides, built, seed, "127.0.0.1", port, radio, security, log)
 
     def announce(ready: Announcement) -> None:
         if as_json:
             shown = {"passkeys": list(ready.passkeys)} if ready.passkeys else {}
             print(json.dumps({"radio": ready.radio, "serials": list(ready.serials), **shown}), flush=True)
         else:
-            print(f"{wraps} simulated wrap(s), {chambers} chambers each: {', '.join(ready.serials)}")
+            print(f"{wraps} simulated wrap(s), {len(built.chambers)} chambers each: {', '.join(ready.serials)}")
             for serial, passkey in zip(ready.serials, ready.passkeys, strict=False):
                 print(f"{serial} shows passkey {passkey}")
             print(f"try:  wavewrap run recovery --radio {ready.radio}", flush=True)

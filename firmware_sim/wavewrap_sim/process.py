@@ -13,6 +13,7 @@ from pathlib import Path
 from random import Random
 from typing import Any, TextIO
 
+from wavewrap_board.board import Board
 from wavewrap_protocol.payloads import Side
 from wavewrap_sim.air import Air, AirController
 from wavewrap_sim.gatt import WrapPeripheral
@@ -41,7 +42,8 @@ class SimulatorSettings:
     """``sides`` names one wrap each. ``port`` 0 takes a free one. The same ``seed`` gives the same wraps."""
 
     sides: Sequence[Side]
-    chambers: int
+    board: Board
+    """What each is built of, with the chambers it is to have."""
     seed: int
     host: str
     port: int
@@ -78,12 +80,13 @@ def _settings_of(index: int, side: Side, settings: SimulatorSettings) -> WrapSet
     return WrapSettings(
         serial=f"SIM{settings.seed:03d}-{index + 1:02d}",
         side=side,
-        chambers=settings.chambers,
+        board=settings.board,
+        chambers=len(settings.board.chambers),
         seed=rng.randrange(1 << 32),
         clock_ppm=ppm,
         start_tick=rng.randrange(1 << 24),
         plant_scatter=PLANT_SCATTER,
-        model=f"WR-{settings.chambers}",
+        model=settings.board.model,
     )
 
 
