@@ -32,9 +32,7 @@ _ARGUMENT_ERROR: type[typer.BadParameter] = typer.BadParameter.__bases__[0]
 def simulate(
     wraps: Annotated[int, typer.Option(min=1, max=WRAPS_MAX, help="How many wraps.")] = 2,
     side: Annotated[list[Side] | None, typer.Option(help="Side of each wrap in turn; default: left, right, left, ...")] = None,
-    board: Annotated[
-        str, typer.Option(help="What the wraps are built of: the name of a board, or a file.")
-    ] = REFERENCE_BOARD,
+    board: Annotated[str, typer.Option(help="What the wraps are built of: the name of a board, or a file.")] = REFERENCE_BOARD,
     chambers: Annotated[
         int | None, typer.Option(min=1, max=CHAMBERS_MAX, help="Chambers of each wrap: the board's first ones; default: all.")
     ] = None,
