@@ -23,8 +23,8 @@ __all__ = ["EscapePath", "fall_s", "fill_s", "relief_path", "rise_mmhg_s", "star
 EscapePath = Callable[[Array], Array]
 """Flow to the room in ml/s at a chamber's pressure in mmHg."""
 
-_NODES = 24
-"""Points of the Gauss-Legendre quadrature; 48 change no time by a thousandth."""
+_NODES, _WEIGHTS = np.polynomial.legendre.leggauss(24)
+"""Gauss-Legendre quadrature; 48 points change no time by a thousandth."""
 
 _BISECTIONS = 40
 """Halves an interval of some 100 mmHg to under a billionth of one."""
@@ -84,6 +84,5 @@ def relief_path(board: Board) -> EscapePath:
 
 
 def _integrate(integrand: Callable[[Array], Array], low_mmhg: float, high_mmhg: float) -> float:
-    nodes, weights = np.polynomial.legendre.leggauss(_NODES)
     half_mmhg = (high_mmhg - low_mmhg) / 2.0
-    return float(np.dot(weights, integrand(low_mmhg + half_mmhg * (nodes + 1.0))) * half_mmhg)
+    return float(np.dot(_WEIGHTS, integrand(low_mmhg + half_mmhg * (_NODES + 1.0))) * half_mmhg)

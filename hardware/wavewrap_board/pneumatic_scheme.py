@@ -20,7 +20,7 @@ _BOTTOM_Y = 690.0
 
 def draw_pneumatics(board: Board) -> str:
     """The scheme of ``board``: what joins what, with the figures of its parts."""
-    width = _LEFT + _COLUMN * len(board.chambers) + 70.0
+    width = _LEFT + _COLUMN * len(board.chambers) + 85.0
     svg = Svg(width, _BOTTOM_Y, f"{board.title}: pneumatic scheme")
     svg.text(30, 34, f"{board.name}: {board.title}, pneumatic scheme", "title")
     svg.text(30, 54, "Drawn without power: pump off, inlets closed, vents and dump open. C is sonic conductance.", "small")
@@ -28,8 +28,8 @@ def draw_pneumatics(board: Board) -> str:
     _draw_manifold(svg, board)
     for index, chamber in enumerate(board.chambers):
         _draw_column(svg, board, index, chamber, _LEFT + 95.0 + _COLUMN * index)
-    svg.text(30, _BOTTOM_Y - 40, "Blue: air. Dashed: sense lines, one a sensor and one a", "small")
-    svg.text(30, _BOTTOM_Y - 26, "switch, so that a kinked air tube does not blind them.", "small")
+    legend = "Blue: air. Dashed: sense lines, one a sensor and one a switch: a kinked air tube does not blind them."
+    svg.text(30, _BOTTOM_Y - 14, legend, "small")
     return svg.finish()
 
 
