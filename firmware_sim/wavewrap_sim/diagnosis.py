@@ -44,13 +44,14 @@ class Diagnosis:
         self._supply = SupplyWatch(config.pneumatics, config.detection)
         self._holds = HoldWatch(config.pneumatics, config.detection)
         self._vents = VentWatch(config.pneumatics, config.detection, config.sensors.offset_mmhg)
+        self._zeroed = False
         self._spin = 0.0
         self._last_count: int | None = None
 
     @property
     def is_zeroed(self) -> bool:
         """Whether every sensor has its zero."""
-        return self._zero.is_taken
+        return self._zeroed
 
     @property
     def relieved(self) -> tuple[int, ...]:
@@ -114,4 +115,7 @@ class Diagnosis:
         for at in self._zero.watch(raw_cmmhg, empty):
             chamber = ALL_CHAMBERS if at == chambers else at
             findings.append(Finding(Fault.SENSOR_DRIFT, chamber, cmmhg_to_mmhg(sensed_cmmhg[at])))
+        if not self._zeroed and self._zero.is_taken:
+            self._zeroed = True
+            self._vents.note_zero()
         return findings

@@ -45,7 +45,7 @@ class VentWatch:
 
     def __init__(self, pneumatics: PneumaticFigures, figures: DetectionFigures, offset_mmhg: float) -> None:
         self._pneumatics = pneumatics
-        self._unknown_mmhg = [offset_mmhg for _ in pneumatics.chambers]
+        self._unknown_mmhg = offset_mmhg
         self._figures = figures
         self._releases: list[_Release | None] = [None for _ in pneumatics.chambers]
         self._relieving = [False for _ in pneumatics.chambers]
@@ -60,6 +60,10 @@ class VentWatch:
         release = self._releases[chamber]
         return release is not None and release.model_mmhg <= _EMPTY_MMHG and not self._relieving[chamber]
 
+    def note_zero(self) -> None:
+        """Every sensor has its zero now."""
+        self._unknown_mmhg = 0.0
+
     def check(self, scene: Scene) -> list[Finding]:
         """What is wrong now."""
         findings = []
@@ -69,8 +73,7 @@ class VentWatch:
                 continue
             release = self._releases[at]
             if release is None:
-                release = self._releases[at] = _Release(pressure_mmhg - self._unknown_mmhg[at])
-                self._unknown_mmhg[at] = 0.0
+                release = self._releases[at] = _Release(pressure_mmhg - self._unknown_mmhg)
             fault = self._follow(scene, at, release, pressure_mmhg)
             if fault is not Fault.NONE:
                 findings.append(Finding(fault, at, pressure_mmhg))
@@ -86,7 +89,7 @@ class VentWatch:
             flow_ml_s = self._pneumatics.vent.flow_ml_s(release.model_mmhg)
             fall_mmhg = flow_ml_s * dt_s / (chamber.capacity_ml_mmhg(release.model_mmhg) * figures.vent_factor)
             release.model_mmhg = max(0.0, release.model_mmhg - fall_mmhg)
-        release.below_s = release.below_s + dt_s if pressure_mmhg < -figures.drift_mmhg else 0.0
+        release.below_s = release.below_s + dt_s if pressure_mmhg < -figures.drift_mmhg - self._unknown_mmhg else 0.0
         if release.below_s > _BELOW_S:
             return Fault.SENSOR_DRIFT
         over_mmhg = pressure_mmhg - release.model_mmhg - figures.vent_mmhg
