@@ -73,12 +73,12 @@ class Gateway:
 
     def arm(self) -> None:
         self.wrap.connected(self.now_s, 244)
-        self.run(1.0)
+        self.run(2.0)
         assert self.command(Arm(SESSION, 5_000, 8_000)).result is Result.OK
         assert self.command(Stream(1, 0)).result is Result.OK
 
 
-WAVE = [(0.5 + 2.6 * chamber, chamber, mmhg, 2.0) for chamber, mmhg in enumerate((60.0, 55.0, 50.0, 45.0))]
+WAVE = [(0.5 + 2.6 * chamber, chamber, mmhg, 2.0) for chamber, mmhg in enumerate((55.0, 50.0, 45.0, 40.0))]
 RELEASE = [(13.0, chamber, 0.0, 0.0) for chamber in range(4)]
 
 
@@ -89,7 +89,7 @@ def test_a_session_from_arm_to_vented(start_tick: int) -> None:
     planned_s = gateway.now_s
     gateway.plan(0, WAVE + RELEASE)
     gateway.run(12.8, renew=True)
-    assert gateway.wrap.pressure_mmhg == pytest.approx((60.0, 55.0, 50.0, 45.0), abs=3.0)
+    assert gateway.wrap.pressure_mmhg == pytest.approx((55.0, 50.0, 45.0, 40.0), abs=3.0)
     gateway.run(6.0, renew=True)
     assert gateway.command(End(SESSION)).result is Result.OK
     gateway.run(3.0)
@@ -108,7 +108,7 @@ def test_a_session_from_arm_to_vented(start_tick: int) -> None:
     frames = [frame for frame in gateway.seen if isinstance(frame, Telemetry)]
     assert all(later.seq == earlier.seq + 5 for earlier, later in pairwise(frames)), "gapless"
     peaks = np.array([row for frame in frames for row in frame.samples_cmmhg]).max(axis=0) / 100
-    assert (peaks < np.array([60.0, 55.0, 50.0, 45.0]) + 3.0).all()
+    assert (peaks < np.array([55.0, 50.0, 45.0, 40.0]) + 3.0).all()
     assert [(r.state, r.cause) for r in gateway.seen if isinstance(r, StateReport)][-1] == (DeviceState.IDLE, Cause.VENTED)
 
 
