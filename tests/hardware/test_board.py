@@ -22,10 +22,11 @@ def _table() -> dict[str, Any]:
 
 def _set(path: str, value: object) -> Callable[[dict[str, Any]], None]:
     def change(table: dict[str, Any]) -> None:
+        node: Any = table
         *parents, key = path.split(".")
         for parent in parents:
-            table = table[int(parent)] if isinstance(table, list) else table[parent]
-        table[key] = value
+            node = node[int(parent)] if isinstance(node, list) else node[parent]
+        node[key] = value
 
     return change
 

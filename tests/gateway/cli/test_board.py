@@ -94,3 +94,9 @@ def test_wrong_input_propagates_as_one_line(arguments: list[str], words: str) ->
     with pytest.raises(UsageError, match=words) as caught:
         _run(*arguments)
     assert "\n" not in str(caught.value)
+
+
+def test_the_sizing_table_in_the_text_is_the_command_s() -> None:
+    text = (Path(__file__).parents[3] / "hardware" / "README.md").read_text(encoding="utf-8")
+    printed = "\n".join(line.rstrip() for line in _run("size", "wrap_rev_a").splitlines())
+    assert f"```\n{printed}\n```" in text, "put the output of `COLUMNS=120 wavewrap board size wrap_rev_a` there"
