@@ -93,11 +93,14 @@ def _limits(board: Board) -> Iterator[str]:
 
 def _pneumatics(board: Board) -> Iterator[str]:
     most_mmhg = board.limits.ceiling_max_mmhg
-    if board.pump.stall_mmhg <= most_mmhg:
-        yield f"pump.stall_mmhg {board.pump.stall_mmhg:g}: the pump never reaches the ceiling of {most_mmhg:g} mmHg; fit a stronger one"
+    weak = 1.0 - board.spread_fraction
+    if board.pump.stall_mmhg * weak <= most_mmhg:
+        yield (
+            f"pump.stall_mmhg {board.pump.stall_mmhg:g}: weak by the spread the pump never reaches the ceiling of {most_mmhg:g} mmHg; "
+            "fit a stronger one"
+        )
         return
-    resistance = board.tube.resistance_mmhg_s_ml
-    filling_mmhg, _ = balance_pump(board.pump, np.array(most_mmhg), board.valves.inlet, resistance)
+    filling_mmhg, flow_ml_s = balance_pump(board.pump, np.array(most_mmhg), board.valves.inlet, board.tube.resistance_mmhg_s_ml)
     relief_mmhg, rated_mmhg = board.manifold.relief_mmhg, board.manifold.rated_mmhg
     if relief_mmhg < RELIEF_MARGIN * filling_mmhg:
         yield (
@@ -116,6 +119,12 @@ def _pneumatics(board: Board) -> Iterator[str]:
             "fit a sensor of a wider range"
         )
     for at, chamber in enumerate(board.chambers):
+        lost_ml_s = chamber.leak_ml_s_mmhg * most_mmhg
+        if lost_ml_s * (1.0 + board.spread_fraction) >= flow_ml_s * weak:
+            yield (
+                f"chambers.{at}.leak_ml_s_mmhg {chamber.leak_ml_s_mmhg:g}: loses {lost_ml_s:.1f} ml/s at {most_mmhg:g} mmHg, "
+                f"where the pump brings {flow_ml_s:.1f}; tighten it or fit a stronger pump"
+            )
         full_ml = float(volume_ml(chamber, np.array(most_mmhg)))
         if full_ml > chamber.largest_volume_ml:
             yield (

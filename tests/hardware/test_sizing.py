@@ -1,9 +1,13 @@
 """The sizing against the simulator's plant, which is written apart, and against nonsense."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from pydantic import ValidationError
 
 from wavewrap_board.board import Board
 from wavewrap_board.files import board_names, load_board
@@ -179,3 +183,41 @@ def test_scattered_boards_stay_inside_their_spread() -> None:
     assert 0.7 <= min(ratios) < 0.8
     assert 1.2 < max(ratios) <= 1.3
     assert all(other.limits == board.limits and other.mcu == board.mcu for other in others)
+
+
+def _numbers(content: object, path: tuple[str | int, ...] = ()) -> list[tuple[str | int, ...]]:
+    """Where the numbers of a board are."""
+    if isinstance(content, dict):
+        return [found for key, value in content.items() for found in _numbers(value, (*path, key))]
+    if isinstance(content, list | tuple):
+        return [found for at, value in enumerate(content) for found in _numbers(value, (*path, at))]
+    return [path] if isinstance(content, float) else []
+
+
+FIGURES = _numbers(load_board("wrap_rev_a").model_dump())
+
+
+@settings(max_examples=60, deadline=None)
+@given(changes=st.lists(st.tuples(st.sampled_from(FIGURES), st.floats(-4.0, 4.0)), min_size=1, max_size=3))
+def test_nonsense_is_refused_or_sized(changes: list[tuple[tuple[str | int, ...], float]]) -> None:
+    table: Any = load_board("wrap_rev_a").model_dump()
+    table["chambers"] = list(table["chambers"])
+    for (*parents, key), power in changes:
+        node: Any = table
+        for parent in parents:
+            node = node[parent]
+        node[key] *= 10.0**power
+    try:
+        board = Board.model_validate(table)
+    except ValidationError:
+        return  # test_board.py holds that the words are right
+    target_mmhg = board.limits.ceiling_mmhg
+    for other in (board, scatter(board, np.random.default_rng(3))):
+        for chamber in range(len(board.chambers)):
+            size = size_chamber(other, chamber, target_mmhg)
+            assert np.isfinite([size.rise_s, size.rate_mmhg_s, size.vent_5_s, size.relief_15_s]).all()
+            assert min(size.rise_s, size.next_rise_s, size.rate_mmhg_s) > 0
+            assert size.rise_s >= size.next_rise_s
+            assert size.vent_5_s >= size.vent_15_s
+        load = size_cycle(other, _calf_wave(other, 0.5), 45.0) if target_mmhg >= 50 else None
+        assert load is None or (np.isfinite(load.energy_j) and load.lag_s >= 0)

@@ -76,7 +76,7 @@ def size_board(
 ) -> None:
     """Calculate rise and vent times, and which programs a wrap of this board can follow, for how long."""
     built = load_board(board)
-    if target_mmhg > built.limits.ceiling_mmhg:
+    if not target_mmhg <= built.limits.ceiling_mmhg:
         raise UsageError(f"--target {target_mmhg:g}: over the ceiling of {built.limits.ceiling_mmhg:g} mmHg of {built.name}; give less")
     sizes = [size_chamber(built, chamber, target_mmhg) for chamber in range(len(built.chambers))]
     # The same scattered boards for every program.
