@@ -90,11 +90,12 @@ def size_board(
         return
     typer.echo(f"{built.name}: {built.title}. Between rest and {target_mmhg:g} mmHg, nominal figures:\n")
     Console().print(_chamber_table(sizes))
-    typer.echo("\nPrograms, at their fullest cycle:\n")
+    typer.echo("\nrise: from rest; next: after another chamber; mmHg/s: at the end of a fill;")
+    typer.echo("to 15, to 5 mmHg: by the vent; by dump: to 15 mmHg by inlet and dump.\n")
     Console().print(_program_table(reaches))
-    typer.echo(
-        f"\nspread: of {_SPREAD_BOARDS} boards with every figure off by up to {100 * built.spread_fraction:g} %, how many are in time."
-    )
+    typer.echo("\nasked, got: longest delay from one chamber to the next; kJ: of a session;")
+    typer.echo("a charge: sessions; reachable: or how late the latest chamber is;")
+    typer.echo(f"spread: how many of {_SPREAD_BOARDS} boards, every figure up to {100 * built.spread_fraction:g} % off, are in time.")
 
 
 @app.command("draw")
@@ -131,7 +132,7 @@ def list_bill(
     elif to is not None:
         typer.echo(f"wrote {to}")
     else:
-        table = _table("part", "quantity", "function", "key figures", fold=True)
+        table = _table("part", "quantity", "function", "key figures")
         for row in list_parts(built):
             table.add_row(row.part, str(row.quantity), row.function, row.key_figures)
         Console().print(table)
@@ -146,35 +147,36 @@ def _assess(name: str, source: str, board: Board, scattered: list[Board]) -> tup
 
 
 def _chamber_table(sizes: list[ChamberSize]) -> Table:
-    table = _table("chamber", "air", "rise", "next", "rate", "< 15 mmHg", "< 5 mmHg", "by inlet and dump")
+    table = _table("chamber", "air ml", "rise s", "next s", "mmHg/s", "to 15 s", "to 5 s", "by dump s")
     for at, size in enumerate(sizes, 1):
-        times = (size.vent_15_s, size.vent_5_s, size.relief_15_s)
-        rises = (f"{size.air_ml:.0f} ml", f"{size.rise_s:.2f} s", f"{size.next_rise_s:.2f} s", f"{size.rate_mmhg_s:.0f} mmHg/s")
-        table.add_row(f"{at} {size.name}", *rises, *(f"{time_s:.2f} s" for time_s in times))
+        times_s = (size.vent_15_s, size.vent_5_s, size.relief_15_s)
+        rises = (f"{size.air_ml:.0f}", f"{size.rise_s:.2f}", f"{size.next_rise_s:.2f}", f"{size.rate_mmhg_s:.0f}")
+        table.add_row(f"{at} {size.name}", *rises, *(f"{time_s:.2f}" for time_s in times_s))
     return table
 
 
 def _program_table(reaches: dict[str, tuple[Achievability, float]]) -> Table:
-    table = _table("program", "delay asked", "achieved", "late", "pump", "session", "a charge", "spread", "verdict")
+    table = _table("program", "asked s", "got s", "pump %", "kJ", "a charge", "reachable", "spread %")
     for name, (reach, in_time_pct) in reaches.items():
         cycle = reach.cycle
-        delays = (f"{cycle.asked_delay_s:.2f} s", f"{cycle.achieved_delay_s:.2f} s", f"{cycle.lag_s:.2f} s", f"{cycle.pump_pct:.1f} %")
         table.add_row(
             name,
-            *delays,
-            f"{reach.session_j / 1000:.1f} kJ",
+            f"{cycle.asked_delay_s:.2f}",
+            f"{cycle.achieved_delay_s:.2f}",
+            f"{cycle.pump_pct:.1f}",
+            f"{reach.session_j / 1000:.1f}",
             str(reach.sessions),
-            f"{in_time_pct:.0f} %",
-            "reachable" if cycle.ok else "NOT reachable",
+            "yes" if cycle.ok else f"NO, {cycle.lag_s:.2f} s",
+            f"{in_time_pct:.0f}",
         )
     return table
 
 
-def _table(*headings: str, fold: bool = False) -> Table:
+def _table(*headings: str) -> Table:
     table = Table(box=None, pad_edge=False, header_style="bold")
     for heading in headings:
-        words = heading in ("board", "model", "title", "chamber", "program", "verdict", "part", "function", "key figures")
-        table.add_column(heading, justify="left" if words else "right", no_wrap=not fold, overflow="fold")
+        words = heading in ("board", "model", "title", "chamber", "program", "part", "function", "key figures")
+        table.add_column(heading, justify="left" if words else "right", no_wrap=not words, overflow="fold")
     return table
 
 
