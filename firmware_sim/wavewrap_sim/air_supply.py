@@ -26,6 +26,8 @@ class SupplyParameters:
     """From the decision to shut an inlet until air stops: a chamber rises on by this times its rate."""
     run_down_s: float
     """The pump needs this to stop; its second switch stays on so long."""
+    seal_s: float
+    """Between closing the dump and opening an inlet for a probe, and back: else the chamber would lose air through both."""
     relieve_mmhg: float
     """Over this the manifold is opened to the room whatever else goes on."""
     charge_margin_mmhg: float = 10.0
@@ -36,7 +38,7 @@ class SupplyParameters:
     probe_every_s: float = 3.0
     """Choice: a sensor that drifts by 1 mmHg/s is found before it hides 10 mmHg."""
     probe_s: float = 0.05
-    """Choice: two valve delays and the lags of both sensors leave two control ticks to compare."""
+    """How long an inlet is open for it. Choice: a valve's delay and the sensors' lags leave two control ticks to compare."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +75,7 @@ class SupplyMode(Enum):
     FILLING = auto()
     """Pump on, one inlet open."""
     PROBING = auto()
-    """Pump off twice, one inlet open, manifold shut."""
+    """Pump off twice, manifold shut, and then one inlet open."""
 
 
 class AirSupply:
@@ -87,6 +89,8 @@ class AirSupply:
         self._chamber = 0
         self._since_count = 0
         self._duty = 0.0
+        self._served: int | None = None
+        self._sealed = False
         self._relieving = False
 
     @property
@@ -112,7 +116,13 @@ class AirSupply:
     @property
     def open_inlet(self) -> int | None:
         """The chamber whose inlet is open."""
-        return self._chamber if self._mode in (SupplyMode.FILLING, SupplyMode.PROBING) else None
+        opens = self._mode is SupplyMode.FILLING or (self._mode is SupplyMode.PROBING and self._sealed)
+        return self._chamber if opens else None
+
+    @property
+    def served(self) -> int | None:
+        """The chamber whose fill ended with the last update."""
+        return self._served
 
     @property
     def dump_open(self) -> bool:
@@ -136,6 +146,7 @@ class AirSupply:
 
     def update(self, count: int, demands: Sequence[Demand], manifold_mmhg: float) -> None:
         """Decide at ``count``, with the manifold at ``manifold_mmhg``."""
+        self._served = None
         asking = False
         for chamber, demand in enumerate(demands):
             if not demand.wants or demand.barred:
@@ -147,8 +158,7 @@ class AirSupply:
         if self._mode is SupplyMode.FILLING:
             self._fill(count, demands)
         elif self._mode is SupplyMode.PROBING:
-            if count - self._since_count >= self._parameters.probe_s * TICKS_PER_S or demands[self._chamber].barred:
-                self._enter(SupplyMode.RESTING, count, self._chamber)
+            self._probe(count, demands)
         elif asking:
             self._start(count, demands, manifold_mmhg)
         elif self._mode is SupplyMode.CHARGING:
@@ -175,6 +185,10 @@ class AirSupply:
         # A rising set-point takes up a part of what still flows in.
         rising_mmhg = (active.rate_mmhg_s - active.ramp_mmhg_s) * self._parameters.close_gain_s
         full = active.barred or active.deficit_mmhg <= rising_mmhg
+        if full:
+            self._served = self._chamber
+            # What it still wants, if anything, is a new request.
+            self._asked_count[self._chamber] = None
         if full and waiting:
             self._enter(SupplyMode.FILLING, count, self._first(waiting, demands))
         elif full:
@@ -183,6 +197,14 @@ class AirSupply:
             first = self._first([self._chamber, *waiting], demands)
             if first != self._chamber:
                 self._enter(SupplyMode.FILLING, count, first)
+
+    def _probe(self, count: int, demands: Sequence[Demand]) -> None:
+        parameters, active = self._parameters, demands[self._chamber]
+        age_s = (count - self._since_count) / TICKS_PER_S
+        if active.barred or age_s >= 2.0 * parameters.seal_s + parameters.probe_s:
+            self._enter(SupplyMode.RESTING, count, self._chamber)
+        else:
+            self._sealed = parameters.seal_s <= age_s < parameters.seal_s + parameters.probe_s
 
     def _rest(self, count: int, demands: Sequence[Demand]) -> None:
         if self._mode is SupplyMode.RUNNING_DOWN:
@@ -202,7 +224,7 @@ class AirSupply:
                 return
 
     def _enter(self, mode: SupplyMode, count: int, chamber: int) -> None:
-        self._mode, self._since_count, self._chamber = mode, count, chamber
+        self._mode, self._since_count, self._chamber, self._sealed = mode, count, chamber, False
 
     def _first(self, asking: list[int], demands: Sequence[Demand]) -> int:
         def rank(chamber: int) -> tuple[bool, int, float]:

@@ -41,12 +41,14 @@ class DetectionFigures:
     """Manifold against chamber in a probe. Two sensors 1 mmHg off each, a zero 1 mmHg old, and the limb moving."""
     drift_mmhg: float = 3.0
     """A zero may move by this from one to the next. 1 % of the range of a common part; more in minutes is no warming."""
-    creep_factor: float = 2.5
-    """Fall of a hold that creep may explain, over the board's. Fraction, compliance and time 30 % off give 2.4."""
-    leak_mmhg_s: float = 0.6
+    creep_factor: float = 2.0
+    """Fall of a hold that creep may explain, over the board's. Its fraction 30 % up and its time 30 % down give 1.9."""
+    leak_mmhg_s: float = 0.5
     """Fall of a hold beyond creep that is no leak yet."""
     leak_mmhg: float = 12.0
     """A hold must have lost this much more than that. A limb that moves takes as much back as it gives."""
+    leak_s: float = 0.25
+    """And stay so: a leak is not urgent, and a sensor that jumps is found before."""
     fed_mmhg: float = 20.0
     """A chamber whose inlet is told shut must have risen by this, vented air counted, while another one is fed."""
     crosstalk_mmhg: float = 3.0

@@ -90,6 +90,8 @@ class Diagnosis:
         if self._spin or duty:
             self._spin = duty + (self._spin - duty) * exp(-dt_s / self._pneumatics.pump_lag_s)
         findings = self._sensors.check(raw_cmmhg)
+        if self._sensors.is_doubtful:
+            return findings
         pressures_mmhg = [cmmhg_to_mmhg(value) for value in sensed_cmmhg]
         scene = Scene(
             count,

@@ -23,7 +23,7 @@ _OVER_MMHG = 3.0
 
 
 class _Hold:
-    __slots__ = ("credit_mmhg", "crept_ml", "fed_mmhg", "last_mmhg", "lost_mmhg", "quiet_ticks")
+    __slots__ = ("credit_mmhg", "crept_ml", "fed_mmhg", "last_mmhg", "lost_mmhg", "over_s", "quiet_ticks")
 
     def __init__(self) -> None:
         self.crept_ml = 0.0
@@ -32,9 +32,10 @@ class _Hold:
         self.lost_mmhg = 0.0
         self.credit_mmhg = 0.0
         self.fed_mmhg = 0.0
+        self.over_s = 0.0
 
     def release(self) -> None:
-        self.quiet_ticks, self.lost_mmhg, self.credit_mmhg, self.fed_mmhg = 0, 0.0, 0.0, 0.0
+        self.quiet_ticks, self.lost_mmhg, self.credit_mmhg, self.fed_mmhg, self.over_s = 0, 0.0, 0.0, 0.0, 0.0
 
 
 class HoldWatch:
@@ -88,13 +89,14 @@ class HoldWatch:
                 return Fault.INLET_STUCK
         else:
             hold.fed_mmhg = 0.0
-        if hold.lost_mmhg <= figures.leak_mmhg:
+        hold.over_s = hold.over_s + scene.dt_s if hold.lost_mmhg > figures.leak_mmhg else 0.0
+        if hold.over_s < figures.leak_s:
             return Fault.NONE
         if feeds_another:
             if over_mmhg > _OVER_MMHG:
                 return Fault.LEAK
             # Its air may go to the one that is fed: it is told when it has lost more than it could to the room.
             return Fault.INLET_STUCK if hold.lost_mmhg > 3.0 * figures.leak_mmhg else Fault.NONE
-        if scene.drive.dump_open and scene.manifold_mmhg > figures.idle_mmhg:
+        if scene.drive.dump_open and scene.manifold_mmhg > figures.idle_mmhg and scene.mode_s > figures.idle_s:
             return Fault.INLET_STUCK
         return Fault.LEAK

@@ -159,6 +159,8 @@ class PressureControl:
             )
         supply = self._supply
         supply.update(count, demands, manifold_mmhg)
+        if supply.served is not None:
+            self._chambers[supply.served].regulator.serve()
         inlet = supply.open_inlet
         if inlet is None and supply.mode is SupplyMode.RESTING and all(vents):
             return self._safe

@@ -57,6 +57,9 @@ class Regulator(Protocol):
     def correct(self, missing_mmhg: float, pressure_mmhg: float, rate_mmhg_s: float, ramp_mmhg_s: float, dt_s: float) -> Correction:
         """Decide."""
 
+    def serve(self) -> None:
+        """Its fill has ended: what is missing by less than its band does not count."""
+
     def reset(self) -> None:
         """Forget: the chamber is released."""
 
@@ -79,6 +82,10 @@ class BangBang:
         self._wants = not self._venting and deficit_mmhg > (0.0 if self._wants else parameters.band_mmhg)
         duty = min(1.0, max(parameters.least_duty, deficit_mmhg / parameters.full_duty_mmhg))
         return Correction(deficit_mmhg, self._wants, self._venting, self._venting, duty)
+
+    def serve(self) -> None:
+        """No longer short."""
+        self._wants = False
 
     def reset(self) -> None:
         """Closed."""
@@ -129,6 +136,10 @@ class PiPwm:
             return False
         self._carried -= 1.0
         return True
+
+    def serve(self) -> None:
+        """No longer short; the integral begins anew."""
+        self._wants, self._integral_mmhg_s = False, 0.0
 
     def reset(self) -> None:
         """Closed, the integral gone."""

@@ -55,5 +55,10 @@ class SensorWatch:
         """Whether a sensor reads nonsense now."""
         return any(ticks >= self._frozen_ticks for ticks in self._same) or any(self._impossible)
 
+    @property
+    def is_doubtful(self) -> bool:
+        """Whether a reading is impossible, but not for long enough to call its sensor broken."""
+        return any(0 < ticks < _PERSIST_TICKS for ticks in self._impossible)
+
     def _chamber_of(self, channel: int) -> int:
         return ALL_CHAMBERS if channel == len(self._same) - 1 else channel

@@ -5,7 +5,6 @@ While a chamber fills, the pump's own curve says how far it should have risen; t
 margin is in :mod:`wavewrap_sim.detection_figures`.
 """
 
-from collections.abc import Sequence
 from math import sqrt
 
 from wavewrap_protocol import limits
@@ -20,8 +19,11 @@ __all__ = ["SupplyWatch"]
 _OPENING_S = 0.02
 """From the command until a fill is judged: valve, sensor and half a control period. Choice: two periods."""
 
-_SETTLED_S = 0.03
-"""Of a probe. Choice: the dump has shut, the inlet has opened, 8 ml have filled."""
+_SETTLED_S = 0.035
+"""Of an open inlet in a probe. Choice: the valve has opened, 8 ml have filled; two periods are left to look."""
+
+_EMPTYING_MMHG = 1.0
+"""A probed chamber that falls by this in one period loses its air through the manifold. Choice: no limb moves by 100 mmHg/s."""
 
 _PERSIST_TICKS = 5
 """Choice: 50 ms, longer than any ripple of a valve."""
@@ -29,12 +31,24 @@ _PERSIST_TICKS = 5
 _STILL_TICKS = 5
 """A reading that stood still for so long while air moved is its sensor's fault. Choice: noise repeats one in 18 at 0.02 mmHg."""
 
-_ROSE_MMHG = 1.5
-"""A chamber that rose by this does take air. Choice: ten times the noise."""
+_ROSE_MMHG = 0.6
+"""A chamber that rose by this does take air. Choice: six times the noise of a reading."""
 
 _BLOCKED_FACTOR, _BLOCKED_MMHG = 2.2, 10.0
 """A stalled fill is blocked when the manifold stands this far over the chamber: factor on the board's drop, and mmHg.
 Choice: an inlet 30 % narrow has twice the drop; behind a blocked one the manifold goes to its relief valve."""
+
+_RACING_FACTOR = 2.0
+"""A chamber that rises by more than this over the board's has a pump that does not heed its duty. Choice: 30 % on all adds up to 1.9."""
+
+_RUN_DOWN_SPIN = 0.1
+"""A pump this slow moves no air to speak of. Choice: at a tenth of the flow the dump has a hundredth of the drop."""
+
+_STOPPING_LAGS = 3.0
+"""A pump that loses its second switch has stopped after this many of its lags. Choice: 5 % of its speed."""
+
+_TRAPPED_TICKS, _TRAPPED_FRACTION = 20, 0.9
+"""Air in the manifold that keeps nine tenths of its pressure for 0.15 s is shut in. Choice: a chamber that empties falls by more."""
 
 _JUDGED_DROP_MMHG = 5.0
 """Choice: a smaller drop than this tells nothing about the pump, two zeros are in it."""
@@ -66,10 +80,13 @@ class SupplyWatch:
         self._fill: _Fill | None = None
         self._last_mode_s = 0.0
         self._idle_s = 0.0
-        self._idle_from_mmhg: Sequence[float] = ()
+        self._idle_from_mmhg: list[float] = []
         self._idle_ticks = 0
         self._suspected_mmhg: float | None = None
-        self._probe_ticks = 0
+        self._trapped_mmhg = 0.0
+        self._probe_gap_mmhg: float | None = None
+        self._probe_last_mmhg = 0.0
+        self._probe_s = 0.0
 
     @property
     def idle_s(self) -> float:
@@ -81,13 +98,11 @@ class SupplyWatch:
         drive = scene.drive
         if drive.dump_open and drive.pump_duty == 0.0 and not any(drive.inlet_open):
             self._fill = None
-            self._probe_ticks = 0
             return self._rest(scene)
         self._idle_s, self._idle_ticks, self._suspected_mmhg = 0.0, 0, None
         if not scene.is_feeding:
             self._fill = None
             return self._probe(scene) if scene.mode is SupplyMode.PROBING else []
-        self._probe_ticks = 0
         if self._fill is None or self._fill.key != (scene.mode, scene.chamber) or scene.mode_s < self._last_mode_s:
             self._fill = _Fill(scene)
         self._last_mode_s = scene.mode_s
@@ -106,6 +121,11 @@ class SupplyWatch:
             return []
         if scene.manifold_same_ticks >= _STILL_TICKS:
             return [Finding(Fault.SENSOR, ALL_CHAMBERS, scene.manifold_mmhg)]
+        # A chamber that stands on the manifold though told shut takes the air, and may let it out again.
+        gaps_mmhg = [abs(scene.manifold_mmhg - mmhg) for mmhg in scene.pressure_mmhg]
+        nearest = min(range(len(gaps_mmhg)), key=gaps_mmhg.__getitem__)
+        if gaps_mmhg[nearest] < figures.agree_mmhg and scene.pressure_mmhg[nearest] > limits.OVER_THRESHOLD_MMHG:
+            return [Finding(Fault.INLET_STUCK, nearest, scene.pressure_mmhg[nearest])]
         fed = self._fed_instead(scene, fill)
         if fed is not None:
             return [Finding(Fault.INLET_STUCK, fed, scene.pressure_mmhg[fed])]
@@ -128,6 +148,9 @@ class SupplyWatch:
         high = head_mmhg > figures.drop_factor * drop_mmhg + figures.drop_mmhg and scene.mode_s > 2.0 * _OPENING_S
         fill.high_ticks = fill.high_ticks + 1 if high else 0
         if fill.high_ticks >= _PERSIST_TICKS:
+            rose_mmhg = pressure_mmhg - fill.start_mmhg
+            if rose_mmhg > max(_ROSE_MMHG, _RACING_FACTOR * fill.expected_mmhg):
+                return [Finding(Fault.PUMP_STUCK, ALL_CHAMBERS, scene.manifold_mmhg)]
             return [Finding(Fault.SENSOR if scene.same_ticks[at] >= _STILL_TICKS else Fault.BLOCKED, at, pressure_mmhg)]
         if scene.gentle and pressure_mmhg < figures.gentle_mmhg:
             if fill.air_ml > figures.fit_factor * chamber.air_ml(figures.gentle_mmhg):
@@ -170,35 +193,39 @@ class SupplyWatch:
     def _probe(self, scene: Scene) -> list[Finding]:
         at, figures = scene.chamber, self._figures
         pressure_mmhg, manifold_mmhg = scene.pressure_mmhg[at], scene.manifold_mmhg
-        if self._fill_of_probe(scene) or scene.mode_s < _SETTLED_S:
+        fell_mmhg, self._probe_last_mmhg = self._probe_last_mmhg - pressure_mmhg, pressure_mmhg
+        self._probe_s = self._probe_s + scene.dt_s if scene.drive.inlet_open[at] else 0.0
+        if self._probe_s < _SETTLED_S:
+            self._probe_gap_mmhg = None
             return []
-        self._probe_ticks = self._probe_ticks + 1 if abs(manifold_mmhg - pressure_mmhg) > figures.agree_mmhg else 0
-        if self._probe_ticks < 2:
+        gap_mmhg = manifold_mmhg - pressure_mmhg
+        last_mmhg, self._probe_gap_mmhg = self._probe_gap_mmhg, gap_mmhg
+        # The mean of two readings: a manifold that still swings is not wrong.
+        if last_mmhg is None or abs(last_mmhg + gap_mmhg) < 2.0 * figures.agree_mmhg:
             return []
-        if self._probed_from_mmhg - pressure_mmhg > figures.agree_mmhg:
-            # It left through a dump that does not shut: that manifold the pump could not charge either.
+        if fell_mmhg > _EMPTYING_MMHG:
+            # Through a dump that does not shut: that manifold the pump could not charge either.
             return [Finding(Fault.PUMP_WEAK, ALL_CHAMBERS, manifold_mmhg)]
         fault = Fault.BLOCKED if manifold_mmhg < 0.3 * pressure_mmhg else Fault.SENSOR_DRIFT
         return [Finding(fault, at, pressure_mmhg)]
 
-    def _fill_of_probe(self, scene: Scene) -> bool:
-        """Note where the chamber stood; True in the first tick of a probe."""
-        if scene.mode_s > scene.dt_s * 1.5:
-            return False
-        self._probed_from_mmhg, self._probe_ticks = scene.pressure_mmhg[scene.chamber], 0
-        return True
-
     def _rest(self, scene: Scene) -> list[Finding]:
         figures, manifold_mmhg = self._figures, scene.manifold_mmhg
         if self._idle_s == 0.0:
-            self._idle_from_mmhg = tuple(scene.pressure_mmhg)
+            self._idle_from_mmhg = list(scene.pressure_mmhg)
         self._idle_s += scene.dt_s
+        for at, vent in enumerate(scene.drive.vent_open):
+            if vent:
+                self._idle_from_mmhg[at] = scene.pressure_mmhg[at]
         if self._idle_s < figures.idle_s:
             return []
         self._idle_ticks = self._idle_ticks + 1 if manifold_mmhg > figures.idle_mmhg else 0
-        if self._suspected_mmhg is not None and manifold_mmhg < 0.4 * self._suspected_mmhg:
+        stopping = not scene.drive.pump_enabled and scene.mode_s < _STOPPING_LAGS * self._pneumatics.pump_lag_s
+        if self._suspected_mmhg is not None and stopping and manifold_mmhg < 0.4 * self._suspected_mmhg:
             return [Finding(Fault.PUMP_STUCK, ALL_CHAMBERS, self._suspected_mmhg)]
         if self._idle_ticks < _PERSIST_TICKS:
+            if scene.drive.pump_enabled:
+                self._suspected_mmhg = None
             return []
         if scene.manifold_same_ticks >= _STILL_TICKS:
             return [Finding(Fault.SENSOR, ALL_CHAMBERS, manifold_mmhg)]
@@ -206,16 +233,23 @@ class SupplyWatch:
         if fed_by is not None:
             return [Finding(Fault.INLET_STUCK, fed_by, scene.pressure_mmhg[fed_by])]
         if scene.drive.pump_enabled:
-            # It should have run down by now: once its second switch is off as well, a pump that still runs will show.
-            if scene.spin < 0.1:
-                self._suspected_mmhg = manifold_mmhg
+            # It should have run down by now. Once its second switch is off as well, a pump that still runs will show by the fall.
+            self._suspected_mmhg = manifold_mmhg if scene.spin < _RUN_DOWN_SPIN else None
             return []
-        if self._suspected_mmhg is not None and scene.mode_s < 4.0 * self._pneumatics.pump_lag_s:
+        if self._suspected_mmhg is not None and stopping:
             return []
-        return [Finding(Fault.VENT_FAILED, ALL_CHAMBERS, manifold_mmhg)]
+        # Chambers on their way out may feed it through an inlet that does not shut; what is trapped stands still.
+        if self._idle_ticks == _PERSIST_TICKS:
+            self._trapped_mmhg = manifold_mmhg
+        if self._idle_ticks < _TRAPPED_TICKS:
+            return []
+        if manifold_mmhg > _TRAPPED_FRACTION * self._trapped_mmhg:
+            return [Finding(Fault.VENT_FAILED, ALL_CHAMBERS, manifold_mmhg)]
+        self._idle_ticks = 0
+        return []
 
     def _feeding_back(self, scene: Scene) -> int | None:
-        """A chamber that empties into the open manifold though its inlet is told shut."""
+        """A chamber told shut that empties into the open manifold."""
         falls = [was - now for was, now in zip(self._idle_from_mmhg, scene.pressure_mmhg, strict=True)]
         most = max(range(len(falls)), key=falls.__getitem__)
         return most if falls[most] > self._figures.idle_mmhg else None
