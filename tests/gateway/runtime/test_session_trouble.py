@@ -8,7 +8,6 @@ import pytest
 from tests.support.virtual_sessions import make_short_program, prepare_session, summarise
 from tests.support.virtual_wraps import Station, run_wraps, until
 
-from wavewrap_board.files import REFERENCE_BOARD, load_board
 from wavewrap_gateway.core.session import SessionState
 from wavewrap_gateway.runtime.acknowledging import acknowledge_fault, ask_fault
 from wavewrap_gateway.runtime.plan_feed import CLOCK_UNCERTAINTY_MAX_S
@@ -17,6 +16,7 @@ from wavewrap_protocol.commands import Arm
 from wavewrap_protocol.enums import DeviceState, Fault, Result
 from wavewrap_protocol.limits import LEASE_DEFAULT_MS
 from wavewrap_protocol.payloads import EndedHow
+from wavewrap_sim.faults import ChamberFault
 from wavewrap_sim.log import LogEntry
 from wavewrap_sim.virtual_time import run_virtual
 from wavewrap_sim.wrap import SimulatedWrap, WrapSettings
@@ -26,13 +26,12 @@ MID_HOLD_S = 5.5
 """From the call on: armed, a second of lead, 2 s and 2 s of inflation, into the hold of 1 s."""
 
 LEASE_S = LEASE_DEFAULT_MS / 1000.0
-REFERENCE = load_board(REFERENCE_BOARD)
-WEAK_PUMP = REFERENCE.model_copy(update={"pump": REFERENCE.pump.model_copy(update={"free_flow_ml_s": 3.0})})
+HOSE_OFF = ChamberFault(kind="hose_off", chamber=1, at_s=0.0)
 
 
-def make_weak_right(settings: WrapSettings, now_s: float, log: Callable[[LogEntry], None]) -> SimulatedWrap:
-    """The second wrap's pump hardly blows."""
-    return SimulatedWrap(replace(settings, board=WEAK_PUMP) if settings.serial == "VIRTUAL-2" else settings, now_s, log)
+def make_open_right(settings: WrapSettings, now_s: float, log: Callable[[LogEntry], None]) -> SimulatedWrap:
+    """The second wrap's first hose is off."""
+    return SimulatedWrap(replace(settings, faults=(HOSE_OFF,)) if settings.serial == "VIRTUAL-2" else settings, now_s, log)
 
 
 def causes(station: Station) -> list[str]:
@@ -55,7 +54,7 @@ def holds_s(station: Station) -> list[float]:
 
 def test_a_fault_of_one_wrap_vents_all() -> None:
     async def work() -> None:
-        async with run_wraps(2, make_wrap=make_weak_right) as virtual:
+        async with run_wraps(2, make_wrap=make_open_right) as virtual:
             runner = prepare_session(virtual, make_short_program(chambers=[1], hold_s=8), 14.0)
             outcome = await runner.run()
             assert outcome.ended is EndedHow.FAULTED
@@ -89,12 +88,12 @@ def test_the_first_failure_ends_the_rounds_of_all() -> None:
     """A wrap out of reach must not find its lease renewed when it comes back to a session that is over."""
 
     async def work() -> None:
-        async with run_wraps(2, make_wrap=make_weak_right) as virtual:
+        async with run_wraps(2, make_wrap=make_open_right) as virtual:
             runner = prepare_session(virtual, make_short_program(chambers=[1], hold_s=8), 14.0)
             task = asyncio.create_task(runner.run())
             far, weak = virtual.stations
             await until(lambda: weak.wrap.state is DeviceState.RUNNING)
-            await asyncio.sleep(3.0)
+            await asyncio.sleep(0.1)
             far.cut()
             await until(lambda: runner.state is SessionState.ENDING)
             await asyncio.sleep(0.01)
