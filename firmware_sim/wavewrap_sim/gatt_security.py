@@ -1,13 +1,14 @@
 """Who may read, write and subscribe to what: the checks that bumble's GATT server leaves to its owner.
 
 bumble takes any encrypted link for an authenticated one, lets anybody subscribe, and enforces no properties. Not responsible for what the
-characteristics mean (:mod:`wavewrap_sim.gatt`). Not modelled: a passkey that changes with each pairing, a pairing window that closes.
+characteristics mean (:mod:`wavewrap_sim.gatt`), nor for what they ask of a link (:mod:`wavewrap_sim.permissions`). Not modelled: a passkey
+that changes with each pairing, a pairing window that closes.
 """
 
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass
-from enum import IntEnum, StrEnum
+from enum import StrEnum
 
 from bumble import att
 from bumble.att import ATT_Error, Attribute, AttributeValueV2, Bearer, ErrorCode, is_enhanced_bearer
@@ -18,9 +19,9 @@ from bumble.gatt_server import Server
 from bumble.keys import MemoryKeyStore
 from bumble.pairing import PairingConfig, PairingDelegate
 
-from wavewrap_protocol import uuids
+from wavewrap_sim.permissions import REQUIRED, SecurityLevel
 
-__all__ = ["REQUIRED", "GattSecurity", "GuardedServer", "SecurityLevel", "SecurityMode"]
+__all__ = ["GattSecurity", "GuardedServer", "SecurityMode"]
 
 _CCCD_BYTES = 2
 
@@ -37,32 +38,6 @@ class SecurityMode(StrEnum):
 
     OPEN = "open"
     PASSKEY = "passkey"
-
-
-class SecurityLevel(IntEnum):
-    """Of a link, or asked of one; each includes those before it. The words are those of the protocol, section 2."""
-
-    OPEN = 0
-    ENCRYPTED = 1
-    AUTHENTICATED = 2
-
-
-REQUIRED: dict[str, SecurityLevel] = {
-    uuids.CAPABILITIES: SecurityLevel.ENCRYPTED,
-    uuids.CONTROL: SecurityLevel.AUTHENTICATED,
-    uuids.STOP: SecurityLevel.ENCRYPTED,
-    uuids.PLAN: SecurityLevel.AUTHENTICATED,
-    uuids.TIME: SecurityLevel.ENCRYPTED,
-    uuids.TELEMETRY: SecurityLevel.ENCRYPTED,
-    uuids.REPORT: SecurityLevel.ENCRYPTED,
-    uuids.BATTERY_LEVEL: SecurityLevel.ENCRYPTED,
-    uuids.MANUFACTURER_NAME: SecurityLevel.OPEN,
-    uuids.MODEL_NUMBER: SecurityLevel.OPEN,
-    uuids.SERIAL_NUMBER: SecurityLevel.OPEN,
-    uuids.HARDWARE_REVISION: SecurityLevel.OPEN,
-    uuids.FIRMWARE_REVISION: SecurityLevel.OPEN,
-}
-"""Section 2 of the protocol, characteristic by characteristic."""
 
 
 class GuardedServer(Server):

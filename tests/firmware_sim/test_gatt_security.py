@@ -27,8 +27,8 @@ from wavewrap_protocol.payloads import Side
 from wavewrap_protocol.reports import Answer
 from wavewrap_sim.air import Air, AirController
 from wavewrap_sim.gatt import WrapPeripheral
-from wavewrap_sim.gatt_security import REQUIRED, SecurityLevel
 from wavewrap_sim.log import LogEntry
+from wavewrap_sim.permissions import REQUIRED, WRITABLE, SecurityLevel
 from wavewrap_sim.scenario import CLEAR, Scenario
 from wavewrap_sim.virtual_time import run_virtual
 from wavewrap_sim.wrap import SimulatedWrap, WrapSettings
@@ -122,6 +122,7 @@ def expected_error(kind: str, uuid: str, properties: set[str], refusal: ErrorCod
 def test_the_levels_are_those_of_the_protocol() -> None:
     assert {uuid: LEVEL_OF_WORD[row["security"]] for uuid, row in ROWS.items()} == REQUIRED
     assert REQUIRED[uuids.STOP] <= SecurityLevel.ENCRYPTED
+    assert {uuid for uuid, row in ROWS.items() if "write" in row["properties"]} == WRITABLE
 
 
 @pytest.mark.parametrize("kind", LINKS)

@@ -14,7 +14,7 @@ from wavewrap_protocol.payloads import Side
 from wavewrap_sim.fault_draw import draw_fault
 from wavewrap_sim.faults import KINDS, Fault
 
-__all__ = ["DISTURBANCES", "FAULT_KINDS", "Batch", "Run", "make_batches", "make_short_batches"]
+__all__ = ["DISTURBANCES", "FAULT_KINDS", "Batch", "Run", "find_batch", "make_batches", "make_short_batches"]
 
 DISTURBANCES = frozenset({"limb_movement", "warming_air"})
 """No faults; every run has both."""
