@@ -148,9 +148,9 @@ def _word_reach(reach: CycleLoad, board: Board) -> str:
     needs = f"one cycle takes {reach.air_ml:.0f} ml of free air, {reach.pump_s:.1f} s of the pump of {board.name}"
     if reach.ok:
         return f"achievable: {needs}; every chamber is up in time"
-    late = f"the latest chamber is up {reach.lag_s:.1f} s late"
+    late = f"the latest chamber is up {reach.lag_s:.2f} s late"
     if reach.asked_delay_s < reach.achieved_delay_s:
-        late += f", {reach.achieved_delay_s:.1f} s after the one before and not {reach.asked_delay_s:.1f} s"
+        late += f", {reach.achieved_delay_s:.2f} s after the one before and not {reach.asked_delay_s:.2f} s"
     return f"NOT achievable: {needs}; {late}. It is played all the same; a longer inflate_s or a shorter overlap_s helps"
 
 

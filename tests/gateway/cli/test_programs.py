@@ -89,10 +89,21 @@ def test_check(tmp_path: Path) -> None:
     path.write_text(HASTY, encoding="utf-8")
     text = _run("check", str(path))
     assert "NOT achievable" in text
-    assert "not 0.5 s" in text
+    assert "not 0.50 s" in text
     reach = json.loads(_run("check", str(path), "--json"))["achievable"]
     assert (reach["ok"], reach["asked_delay_s"]) == (False, 0.5)
     assert reach["achieved_delay_s"] > 0.55
+
+
+def test_check_for_another_board() -> None:
+    checked = json.loads(_run("check", "calf-wave", "--board", "wrap_rev_b", "--json"))
+    assert (checked["board"], checked["chambers"], checked["achievable"]["ok"]) == ("wrap_rev_b", 6, True)
+    fewer = json.loads(_run("check", "calf-wave", "--board", "wrap_rev_b", "--chambers", "2", "--json"))
+    assert fewer["chambers"] == 2
+    assert len(fewer["achievable"]["fill_s"]) == 2
+    assert fewer["achievable"]["fill_s"][0] == checked["achievable"]["fill_s"][0]
+    with pytest.raises(UsageError, match="no board is called 'wrap_rev_c': did you mean wrap_rev_"):
+        _run("check", "recovery", "--board", "wrap_rev_c")
 
 
 @pytest.mark.parametrize(
