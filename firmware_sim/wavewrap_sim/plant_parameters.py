@@ -8,10 +8,23 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["ATMOSPHERE_MMHG", "ChamberParameters", "ManifoldParameters", "PlantParameters", "PumpParameters", "ValveParameters"]
+__all__ = [
+    "ATMOSPHERE_MMHG",
+    "GALLERY_MMHG_S_ML",
+    "ChamberParameters",
+    "ManifoldParameters",
+    "PlantParameters",
+    "PumpParameters",
+    "ValveParameters",
+    "scatter_part",
+]
 
 ATMOSPHERE_MMHG = 760.0
 """Absolute pressure of the room."""
+
+GALLERY_MMHG_S_ML = 4.3e-4
+"""Poiseuille resistance of the drilled way to the dump: 4 mm bore, 20 mm long. Choice; it costs nothing while air flows, and without it the
+last of the air would leave through an orifice that is infinitely steep at no drop, which no real one is."""
 
 RELIEF_SPREAD = 0.1
 """A relief valve's spring is sorted: it is never further off than this. Choice: what small valves are sold with."""
@@ -86,15 +99,16 @@ class PlantParameters:
 
         The relief's spring scatters by :data:`RELIEF_SPREAD` at most.
         """
-        drawn: PlantParameters = _scatter(self, rng, fraction)
+        drawn: PlantParameters = scatter_part(self, rng, fraction)
         spring = min(fraction, RELIEF_SPREAD)
         relief_mmhg = self.manifold.relief_mmhg * rng.uniform(1.0 - spring, 1.0 + spring)
         return replace(drawn, manifold=replace(drawn.manifold, relief_mmhg=relief_mmhg))
 
 
-def _scatter(part: Any, rng: np.random.Generator, fraction: float) -> Any:  # Any: parts of each type map to the same type
+def scatter_part(part: Any, rng: np.random.Generator, fraction: float) -> Any:  # Any: parts of each type map to the same type
+    """``part``, one of the classes here, with each of its figures multiplied by its own factor."""
     if isinstance(part, tuple):
-        return tuple(_scatter(item, rng, fraction) for item in part)
+        return tuple(scatter_part(item, rng, fraction) for item in part)
     if is_dataclass(part) and not isinstance(part, type):
-        return replace(part, **{field.name: _scatter(getattr(part, field.name), rng, fraction) for field in fields(part)})
+        return replace(part, **{field.name: scatter_part(getattr(part, field.name), rng, fraction) for field in fields(part)})
     return part * rng.uniform(1.0 - fraction, 1.0 + fraction)

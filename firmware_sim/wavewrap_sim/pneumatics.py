@@ -10,8 +10,8 @@ Equations (gauge pressures, flows of free air, ``P_a`` = 760 mmHg):
   takes; the free air in it is ``N = (P_a + P) V / P_a * T_0 / T``. It leaks ``G_l P`` through its fabric, and by its conditions.
 
 Free air is the state and pressure follows from it, so a closed system keeps its air to rounding. Integration is linearly implicit: theta =
-0.5 with the actuators' mean over the step, except in the manifold, which follows within a millisecond: theta = 1 keeps it from ringing
-where chambers equalise or the dump is open. The Jacobian is an arrowhead and is solved by elimination.
+0.5 with the actuators' mean over the step. The manifold follows within a millisecond, so its theta grows with its stiffness as exponential
+fitting has it: with 0.5 it would ring where chambers equalise or the dump is open. The Jacobian, an arrowhead, is solved by elimination.
 
 What may befall it: :mod:`wavewrap_sim.plant_conditions`. Not responsible for sensing or control. Arrays have the shape (wraps,
 chambers), so many wraps step at once.
@@ -21,13 +21,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from math import ceil
 from operator import attrgetter
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from wavewrap_protocol.errors import UsageError
 from wavewrap_sim.plant_conditions import LEAK_AT_MMHG, ROOM_K, PlantConditions
-from wavewrap_sim.plant_parameters import ATMOSPHERE_MMHG, PlantParameters, ValveParameters
+from wavewrap_sim.plant_parameters import ATMOSPHERE_MMHG, GALLERY_MMHG_S_ML, PlantParameters, ValveParameters
 from wavewrap_sim.valve_flow import ValveFlow
 from wavewrap_sim.valve_train import ValveTrain
 
@@ -40,7 +41,12 @@ _SUBSTEP_SLACK = 1.001
 """A control period of a device clock some ppm off must not cost a fifth substep."""
 
 _THETA = 0.5
-_THETA_MANIFOLD = 1.0
+_LEAST_STIFFNESS = 1e-4
+"""Below this the manifold's theta is 0.5 to rounding."""
+_RELINEARISE_MMHG = 3.0
+"""A step in which a manifold moves further is solved twice, the second time with the flows linear around its middle: a root is no line.
+Choice: it happens in the milliseconds after a valve has moved."""
+_NOT_OFF: NDArray[np.float64] = np.zeros(1)
 _TINY_S = 1e-12
 _STILL = 1e-9
 
@@ -99,7 +105,7 @@ class Plant:
         self._relief_ml_s_mmhg = column("manifold.relief_ml_s_mmhg")
         self._dead_ml = table("dead_volume_ml")
         self._soft_ml = table("soft_volume_ml")
-        self._soft_mmhg = table("soft_mmhg")
+        self._minus_by_soft = -1.0 / table("soft_mmhg")
         self._compliance = table("compliance_ml_mmhg")
         self._creep_fraction = table("creep_fraction")
         self._creep_s = table("creep_s")
@@ -116,10 +122,11 @@ class Plant:
         self._creep = np.zeros(shape)
         self._swell = np.zeros(shape)
         self._coldness = np.ones(shape)
+        self._room_share = self._coldness / ATMOSPHERE_MMHG
         self._air_ml = self._dead_ml.copy()
         self._drop = np.zeros((shape[0], 2 * chambers + 1))
         self._take_conditions(np.zeros((shape[0], 1)))
-        self._flows: tuple[float, Array, Array, Array, Array, Array, Array] | None = None
+        self._last: tuple[float, _Moved, Array] | None = None
 
     @property
     def pressure_mmhg(self) -> Array:
@@ -140,10 +147,12 @@ class Plant:
     @property
     def flows(self) -> Flows | None:
         """What flowed in the last substep; None before the first."""
-        if self._flows is None:
+        if self._last is None:
             return None
-        h_s, pump, dump, relief, inlet, vent, leak = self._flows
-        return Flows(h_s, pump[:, 0], dump[:, 0], relief[:, 0], inlet, vent, leak)
+        h_s, moved, leak = self._last
+        risen = moved.theta * moved.manifold_delta
+        dump, relief = ((flow + slope * risen)[:, 0] for flow, slope in (moved.dump, moved.relief))
+        return Flows(h_s, (moved.pump[0] - moved.pump[1] * risen)[:, 0], dump, relief, moved.inlet, moved.vent, leak)
 
     def step(self, dt_s: float, pump_duty: ArrayLike, inlet_open: ArrayLike, vent_open: ArrayLike, dump_open: ArrayLike) -> None:
         """Move the physics by ``dt_s`` under these commands.
@@ -170,7 +179,9 @@ class Plant:
         for _ in range(count):
             self._substep(h_s, (swell_ml_s, cooling_s) if drift else None)
             self._time_s += h_s
-        self._swell, self._coldness = conditions.swell_ml.copy(), coldness
+        if drift:
+            self._swell, self._coldness = conditions.swell_ml.copy(), coldness
+            self._room_share = coldness / ATMOSPHERE_MMHG
 
     def _take_conditions(self, duty: Array) -> None:
         conditions = self.conditions
@@ -180,7 +191,7 @@ class Plant:
         self._duty_target = np.where(np.isnan(held_duty), duty, held_duty)
         self._free_flow_ml_s = self._pump_free_ml_s * conditions.pump_efficiency[:, None]
         tube = self._tube + conditions.kink_mmhg_s_ml
-        self._tubes = np.concatenate((tube, tube, np.zeros((self._shape[0], 1))), axis=1)
+        self._tubes = np.concatenate((tube, tube, np.full((self._shape[0], 1), GALLERY_MMHG_S_ML)), axis=1)
         off = 1.0 - conditions.hose_on
         self._hose = conditions.hose_on.copy() if off.any() else None
         self._even_leak = self._leak + _HOSE_END_ML_S_MMHG * off
@@ -189,6 +200,8 @@ class Plant:
         self._soft_now_ml = self._soft_ml + conditions.slack_ml
         self._taut_ml_mmhg = self._compliance * conditions.compliance_factor
         self._creep_ml_mmhg = self._creep_fraction * self._taut_ml_mmhg
+        self._creep_by = _THETA * self._creep_ml_mmhg
+        self._even_leak_by = _THETA * self._even_leak
         self._base_ml = self._dead_ml + self._soft_now_ml
 
     def _mean_duty(self, h_s: float) -> Array:
@@ -203,91 +216,138 @@ class Plant:
         return mean
 
     def _substep(self, h_s: float, drift: tuple[Array, Array] | None) -> None:
-        chambers = self._shape[1]
         duty = self._mean_duty(h_s)
         opening = self._valves.advance(self._time_s, h_s)
+        room_share = self._room_share if drift is None else self._coldness / ATMOSPHERE_MMHG
+        pressure, capacity = self._weigh_air(room_share)
 
-        # Volume, and the pressure that the free air really has: one Newton step from the last prediction.
-        pressure, manifold = self._pressure, self._manifold
-        folded = np.exp(pressure / -self._soft_mmhg)
-        folded *= self._soft_now_ml
-        volume = self._taut_ml_mmhg * pressure
-        volume += self._base_ml
-        volume -= folded
-        volume += self._creep
-        volume -= self._swell
-        absolute = pressure + ATMOSPHERE_MMHG
-        capacity = folded / self._soft_mmhg
-        capacity += self._taut_ml_mmhg
-        capacity *= absolute
-        capacity += volume
-        share_of_room = self._coldness / ATMOSPHERE_MMHG
-        capacity *= share_of_room
-        volume *= absolute
-        volume *= share_of_room
-        np.subtract(self._air_ml, volume, volume)
-        volume /= capacity
-        pressure = pressure + volume
-
-        hose = self._hose
-        seen = pressure if hose is None else pressure * hose
-        drop = self._drop
-        np.subtract(manifold, seen, drop[:, :chambers])
-        drop[:, chambers:-1] = seen
-        drop[:, -1:] = manifold
-        flow, by_up, by_down = self._valve_flow.evaluate(drop, seen, opening, self._tubes)
-        by_up *= _THETA
-        by_down *= _THETA
-        inlet, vent, dump = flow[:, :chambers], flow[:, chambers:-1], flow[:, -1:]
-        from_manifold, to_room, from_dump = by_up[:, :chambers], by_up[:, chambers:-1], by_up[:, -1:]
-        from_manifold *= _THETA_MANIFOLD / _THETA
-        from_dump *= _THETA_MANIFOLD / _THETA
-        fed, fed_by = inlet, from_manifold
-        if hose is not None:
-            by_down *= hose
-            to_room *= hose
-            fed, fed_by = inlet * hose, from_manifold * hose
-
+        # What a chamber does by itself: it leaks, creeps, is moved and warmed.
         leak = self._even_leak * pressure
-        leak_by = _THETA * self._even_leak
+        leak_by = self._even_leak_by
         if self._square_leak is not None:
             more = self._square_leak * np.abs(pressure)
             leak += more * pressure
-            leak_by += more
+            leak_by = leak_by + more
         creep_gap = self._creep_ml_mmhg * pressure
         creep_gap -= self._creep
         creep_share = 1.0 / (self._creep_s + _THETA * h_s)
         stretch = pressure + ATMOSPHERE_MMHG
-        stretch *= share_of_room
-        stretch_by = stretch * creep_share
-        rest = fed - vent
-        rest -= leak
-        rest -= stretch_by * creep_gap
+        stretch *= room_share
+        own = stretch * creep_share
+        own_by = own * self._creep_by
+        own *= creep_gap
+        own += leak
         if drift is not None:
-            rest += stretch * drift[0]
-            rest -= self._air_ml / self._coldness * drift[1]
-        diagonal = capacity / h_s
-        diagonal += by_down
-        diagonal += to_room
-        diagonal += leak_by
-        stretch_by *= self._creep_ml_mmhg
-        stretch_by *= _THETA
-        diagonal += stretch_by
+            own -= stretch * drift[0]
+            own += self._air_ml / self._coldness * drift[1]
+        own_by += leak_by
+        own_by += capacity / h_s
 
-        pump_by = duty * self._free_flow_ml_s
-        pump = pump_by.copy()
-        pump_by /= self._pump_stall_mmhg
-        pump -= pump_by * manifold
-        over = manifold - self._relief_mmhg
+        moved = self._move_air(h_s, duty, opening, pressure, own, own_by, None)
+        if np.abs(moved.manifold_delta).max() > _RELINEARISE_MMHG:
+            moved = self._move_air(h_s, duty, opening, pressure, own, own_by, moved)
+        delta = moved.delta
+        leak += leak_by * delta
+        gained = moved.inlet - moved.vent if self._hose is None else moved.inlet * self._hose - moved.vent
+        gained -= leak
+        gained *= h_s
+        self._air_ml = self._air_ml + gained
+        creep_gap += self._creep_by * delta
+        creep_gap *= h_s * creep_share
+        self._creep = self._creep + creep_gap
+        self._pressure = pressure + delta
+        self._manifold = self._manifold + moved.manifold_delta
+        self._last = (h_s, moved, leak)
+        if drift is not None:
+            self._swell = self._swell + h_s * drift[0]
+            self._coldness = self._coldness + h_s * drift[1]
+
+    def _weigh_air(self, room_share: Array) -> tuple[Array, Array]:
+        """The pressure that the free air really has, one Newton step from the last prediction, and the free air a mmHg there."""
+        pressure = self._pressure
+        folded = np.exp(self._minus_by_soft * pressure)
+        folded *= self._soft_now_ml
+        volume = self._taut_ml_mmhg * pressure
+        volume += self._base_ml
+        volume += self._creep
+        volume -= self._swell
+        volume -= folded
+        absolute = pressure + ATMOSPHERE_MMHG
+        folded *= self._minus_by_soft
+        capacity = self._taut_ml_mmhg - folded
+        capacity *= absolute
+        capacity += volume
+        capacity *= room_share
+        volume *= absolute
+        volume *= room_share
+        missing = self._air_ml - volume
+        missing /= capacity
+        missing += pressure
+        return missing, capacity
+
+    def _move_air(
+        self, h_s: float, duty: Array, opening: Array, pressure: Array, own: Array, own_by: Array, guess: "_Moved | None"
+    ) -> "_Moved":
+        """Solve the step with the valves' flows taken as linear around its begin, or around the middle of ``guess``.
+
+        ``own`` is the air that each chamber loses by itself, ``own_by`` its slope with the storage.
+        """
+        chambers = self._shape[1]
+        hose = self._hose
+        manifold = self._manifold
+        at_chamber, at_manifold = pressure, manifold
+        off_chamber = off_manifold = _NOT_OFF
+        if guess is not None:
+            off_chamber, off_manifold = _THETA * guess.delta, guess.theta * guess.manifold_delta
+            at_chamber, at_manifold = pressure + off_chamber, manifold + off_manifold
+        seen = at_chamber if hose is None else at_chamber * hose
+        drop = self._drop
+        np.subtract(at_manifold, seen, drop[:, :chambers])
+        drop[:, chambers:-1] = seen
+        drop[:, -1:] = at_manifold
+        flow, by_up, by_down = self._valve_flow.evaluate(drop, seen, opening, self._tubes)
+        inlet, vent, dump = flow[:, :chambers], flow[:, chambers:-1], flow[:, -1:]
+        from_manifold, to_room, from_dump = by_up[:, :chambers], by_up[:, chambers:-1], by_up[:, -1:]
+        if hose is not None:
+            by_down *= hose
+            to_room *= hose
+        over = at_manifold - self._relief_mmhg
         relief_by = self._relief_ml_s_mmhg * (over > 0.0)
         relief = relief_by * over
+        if guess is not None:
+            inlet -= from_manifold * off_manifold - by_down * off_chamber
+            vent -= to_room * off_chamber
+            dump -= from_dump * off_manifold
+            relief -= relief_by * off_manifold
+        pump = duty * self._free_flow_ml_s
+        pump_by = pump / self._pump_stall_mmhg
+        pump -= pump_by * manifold
+
+        # How much of the manifold's change counts into the step's mean: theta = 1/(1 - exp(-z)) - 1/z is exact for a relaxation.
+        escape_by = relief_by + pump_by
+        escape_by += from_dump
+        store = self._manifold_ml_mmhg / h_s
+        stiffness = from_manifold.sum(axis=1, keepdims=True)
+        stiffness += escape_by
+        stiffness /= store
+        np.maximum(stiffness, _LEAST_STIFFNESS, out=stiffness)
+        theta = -1.0 / np.expm1(-stiffness)
+        theta -= 1.0 / stiffness
+
+        from_manifold *= theta
+        to_room *= _THETA
+        by_down *= _THETA
+        fed, fed_by = (inlet, from_manifold) if hose is None else (inlet * hose, from_manifold * hose)
+        rest = fed - vent
+        rest -= own
+        diagonal = own_by + by_down
+        diagonal += to_room
         share = by_down / diagonal
         kept = 1.0 - share if hose is None else 1.0 - share * hose
         kept *= from_manifold
         manifold_diagonal = kept.sum(axis=1, keepdims=True)
-        manifold_diagonal += _THETA_MANIFOLD * (pump_by + relief_by)
-        manifold_diagonal += from_dump
-        manifold_diagonal += self._manifold_ml_mmhg / h_s
+        manifold_diagonal += theta * escape_by
+        manifold_diagonal += store
         share *= rest
         share -= inlet
         manifold_delta = share.sum(axis=1, keepdims=True)
@@ -298,29 +358,23 @@ class Plant:
         delta = fed_by * manifold_delta
         delta += rest
         delta /= diagonal
-
         inlet += from_manifold * manifold_delta
         inlet -= by_down * delta
         vent += to_room * delta
-        leak += leak_by * delta
-        gained = inlet - vent if hose is None else inlet * hose - vent
-        gained -= leak
-        gained *= h_s
-        self._air_ml = self._air_ml + gained
-        creep_gap += (_THETA * self._creep_ml_mmhg) * delta
-        creep_gap *= h_s * creep_share
-        self._creep = self._creep + creep_gap
-        pressure += delta
-        self._pressure = pressure
-        self._manifold = manifold + manifold_delta
-        at_mid = _THETA_MANIFOLD * manifold_delta
-        pump -= pump_by * at_mid
-        dump += from_dump * manifold_delta
-        relief += relief_by * at_mid
-        self._flows = (h_s, pump, dump, relief, inlet, vent, leak)
-        if drift is not None:
-            self._swell = self._swell + h_s * drift[0]
-            self._coldness = self._coldness + h_s * drift[1]
+        return _Moved(manifold_delta, delta, theta, inlet, vent, (pump, pump_by), (dump, from_dump), (relief, relief_by))
+
+
+class _Moved(NamedTuple):
+    """A solved step: changes of pressure, mean flows of inlets and vents, and flow and slope of what belongs to the manifold alone."""
+
+    manifold_delta: Array
+    delta: Array
+    theta: Array
+    inlet: Array
+    vent: Array
+    pump: tuple[Array, Array]
+    dump: tuple[Array, Array]
+    relief: tuple[Array, Array]
 
 
 def _valves_of(wrap: PlantParameters) -> list[ValveParameters]:
