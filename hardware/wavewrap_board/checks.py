@@ -20,7 +20,7 @@ from wavewrap_protocol.limits import OVER_THRESHOLD_MMHG
 if TYPE_CHECKING:
     from wavewrap_board.board import Board
 
-__all__ = ["EMPTY_WITHIN_S", "find_problem", "limiter_overrun_mmhg"]
+__all__ = ["EMPTY_WITHIN_S", "blowing_mmhg", "find_problem", "limiter_overrun_mmhg"]
 
 EMPTY_WITHIN_S = 5.0
 """From the firmware's ceiling to under 15 mmHg, after any safety action: what the project promises."""
@@ -107,15 +107,15 @@ def _pneumatics(board: Board) -> Iterator[str]:
             f"manifold.relief_mmhg {relief_mmhg:g}: filling a chamber to {most_mmhg:g} mmHg takes {filling_mmhg:.0f} mmHg in the manifold; "
             f"set the relief to {RELIEF_MARGIN * filling_mmhg:.0f} or more, or fit larger inlet valves and tubes"
         )
-    blowing_mmhg = _blowing_mmhg(board)
-    if blowing_mmhg > rated_mmhg:
+    held_mmhg = blowing_mmhg(board)
+    if held_mmhg > rated_mmhg:
         yield (
-            f"manifold.rated_mmhg {rated_mmhg:g}: inlets shut, the relief passes the pump's full flow only at {blowing_mmhg:.0f} mmHg; "
+            f"manifold.rated_mmhg {rated_mmhg:g}: inlets shut, the relief passes the pump's full flow only at {held_mmhg:.0f} mmHg; "
             "fit a larger relief or stronger parts"
         )
-    if board.manifold_sensor.range_mmhg < blowing_mmhg:
+    if board.manifold_sensor.range_mmhg < held_mmhg:
         yield (
-            f"manifold_sensor.range_mmhg {board.manifold_sensor.range_mmhg:g}: the manifold reaches {blowing_mmhg:.0f} mmHg; "
+            f"manifold_sensor.range_mmhg {board.manifold_sensor.range_mmhg:g}: the manifold reaches {held_mmhg:.0f} mmHg; "
             "fit a sensor of a wider range"
         )
     for at, chamber in enumerate(board.chambers):
@@ -191,7 +191,7 @@ def _slowest(board: Board) -> float:
     return (1.0 + board.spread_fraction) / (1.0 - board.spread_fraction)
 
 
-def _blowing_mmhg(board: Board) -> float:
+def blowing_mmhg(board: Board) -> float:
     """Manifold pressure at which the relief lets out all that the pump delivers."""
     manifold, pump = board.manifold, board.pump
     flow_ml_s = float(pump_flow_ml_s(pump, np.array(manifold.relief_mmhg)))

@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 
 from wavewrap_board.board import Board
-from wavewrap_board.checks import limiter_overrun_mmhg
+from wavewrap_board.checks import blowing_mmhg, limiter_overrun_mmhg
 from wavewrap_board.files import REFERENCE_BOARD, board_names, load_board
+from wavewrap_board.sizing import size_chamber
 from wavewrap_protocol import limits
 from wavewrap_protocol.errors import UsageError
 
@@ -197,3 +198,26 @@ def test_pins_run_out() -> None:
 def test_a_tube_by_the_book() -> None:
     # Poiseuille for 4 mm x 0.8 m: 8 x 1.83e-5 x 0.8 / (pi x 0.002^4) Pa s/m3 = 2.33e6, in mmHg s/ml 0.0175.
     assert load_board("wrap_rev_a").tube.resistance_mmhg_s_ml == pytest.approx(0.0175, rel=0.005)
+
+
+@pytest.mark.parametrize("document", ["README.md", "bring_up.md"])
+def test_the_text_gives_the_figures_of_the_reference_board(document: str) -> None:
+    text = (BOARDS.parent / document).read_text(encoding="utf-8")
+    board = load_board(REFERENCE_BOARD)
+    limiter = board.limiter
+    figures = [
+        f"{limiter.trip_mmhg:g} +/- {limiter.tolerance_mmhg:g} mmHg",
+        f"{limiter.delay_s * 1000:g} ms",
+        f"{limiter.hardware_ceiling_mmhg:g} mmHg",
+        f"{board.watchdog.timeout_s * 1000:g} ms",
+        f"{blowing_mmhg(board):.0f}",
+    ]
+    if document == "bring_up.md":
+        first_mmhg_s = board.pump.free_flow_ml_s * 760 / 2000  # into the 2 L bottle
+        later_mmhg_s = first_mmhg_s * (1 - 100 / board.pump.stall_mmhg)
+        figures += [f"{board.pump.free_flow_ml_s:g} ml/s", f"{first_mmhg_s:.0f} mmHg/s", f"{later_mmhg_s:.0f} mmHg/s"]
+        figures += [f"within {board.sensors.offset_mmhg:g} mmHg", f"{board.manifold.relief_mmhg * 0.9:g} to", f"{board.pump.power_w:g} W"]
+        sizes = [size_chamber(board, chamber, 60.0) for chamber in range(len(board.chambers))]
+        for times_s in ([size.rise_s for size in sizes], [size.vent_15_s for size in sizes]):
+            figures.append(f"{min(times_s) + 1e-9:.2f} to {max(times_s):.2f} s")
+    assert [figure for figure in figures if figure not in text] == []

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from wavewrap_board.board import Board
+from wavewrap_board.checks import limiter_overrun_mmhg
 from wavewrap_board.files import board_names, load_board
 from wavewrap_board.sizing import sessions_per_charge, size_chamber, size_cycle, vent_time_s
 from wavewrap_board.spread import scatter
@@ -221,3 +222,38 @@ def test_nonsense_is_refused_or_sized(changes: list[tuple[tuple[str | int, ...],
             assert size.vent_5_s >= size.vent_15_s
         load = size_cycle(other, _calf_wave(other, 0.5), 45.0) if target_mmhg >= 50 else None
         assert load is None or (np.isfinite(load.energy_j) and load.lag_s >= 0)
+
+
+@pytest.mark.parametrize("name", board_names())
+def test_the_limiter_holds_the_hardware_ceiling_in_the_worst_corner(name: str) -> None:
+    # Firmware gone mad: pump at full duty into one open inlet. All that hurries a rise is 30 % too large, all that slows it 30 % too small.
+    board = load_board(name)
+    more, less = 1.0 + board.spread_fraction, 1.0 - board.spread_fraction
+    bladder = ("dead_volume_ml", "soft_volume_ml", "compliance_ml_mmhg")
+    inlet = board.valves.inlet
+    slow_inlet = inlet.model_copy(
+        update={"conductance_ml_s_bar": inlet.conductance_ml_s_bar * more, "lag_s": inlet.lag_s * more, "dead_s": inlet.dead_s * more}
+    )
+    worst = board.model_copy(
+        update={
+            "pump": board.pump.model_copy(update={"free_flow_ml_s": board.pump.free_flow_ml_s * more}),
+            "chambers": tuple(c.model_copy(update={key: getattr(c, key) * less for key in bladder}) for c in board.chambers),
+            "valves": board.valves.model_copy(update={"inlet": slow_inlet}),
+        }
+    )
+    rig = Rig(worst)
+    trip_mmhg = board.limiter.trip_mmhg + board.limiter.tolerance_mmhg
+    inlets = rig.own.copy()
+    peak, cut_at = np.zeros(rig.count), np.full(rig.count, np.inf)
+    for at in range(1500):
+        cut = at * STEP_S >= cut_at
+        # The vents stay shut: what the limiter alone does.
+        rig.plant.step(STEP_S, np.where(cut, 0.0, 1.0), inlets & ~cut[:, None], rig.closed, cut)
+        peak = np.maximum(peak, rig.own_mmhg())
+        tripped = np.isinf(cut_at) & (rig.own_mmhg() >= trip_mmhg)
+        cut_at[tripped] = at * STEP_S + board.limiter.delay_s
+    assert np.isfinite(cut_at).all()
+    assert (peak > trip_mmhg + 1.0).all()
+    assert (peak < board.limiter.hardware_ceiling_mmhg).all(), peak
+    # The check that refuses a board calculates no less than the plant shows.
+    assert peak.max() <= trip_mmhg + limiter_overrun_mmhg(board) + 0.5
