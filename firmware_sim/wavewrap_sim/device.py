@@ -254,8 +254,10 @@ class Device:
             ceiling_cmmhg = session.ceiling_cmmhg
             for chamber in session.start.watch(self._sensed_cmmhg):
                 control.bound_duty(chamber, 1.0)
-        findings = self._guards.check(count, inputs, self._sensed_cmmhg[:-1], ceiling_cmmhg)
+        # What a sensor that is broken reads is no pressure: the diagnosis comes before the guards.
+        findings = self._guards.check_limiter(inputs, self._sensed_cmmhg[:-1])
         findings += self._diagnosis.check(count, inputs, self._sensed_cmmhg, self._drive, control.supply, released, gentle)
+        findings += self._guards.check(count, inputs, self._sensed_cmmhg[:-1], ceiling_cmmhg)
         for finding in findings:
             self._latch(count, finding)
         if self._session is None:

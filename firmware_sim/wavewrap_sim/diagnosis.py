@@ -56,7 +56,7 @@ class Diagnosis:
     @property
     def relieved(self) -> tuple[int, ...]:
         """Chambers whose inlet is to be opened because their vent has failed."""
-        return self._vents.relieved
+        return tuple(at for at in self._vents.relieved if not self._sensors.is_broken_at(at))
 
     def sensed(self, inputs: Inputs) -> tuple[int, ...]:
         """Pressures less their zero, 0.01 mmHg, within what the wire carries; the manifold's is the last."""
@@ -110,7 +110,8 @@ class Diagnosis:
         )
         findings += self._supply.check(scene)
         findings += self._holds.check(scene)
-        findings += self._vents.check(scene)
+        # A sensor that tells nothing tells nothing of a vent either.
+        findings += [finding for finding in self._vents.check(scene) if not self._sensors.is_broken_at(finding.chamber)]
         chambers = len(released)
         empty = [self._vents.is_settled(at) for at in range(chambers)]
         empty.append(self._supply.idle_s > _IDLE_ZERO_S and not drive.pump_enabled)

@@ -72,11 +72,14 @@ class Guards:
         """Whether ``chamber`` may be compressed again."""
         return self._chambers[chamber].has_rested(count)
 
+    @staticmethod
+    def check_limiter(inputs: Inputs, sensed_cmmhg: Sequence[int]) -> list[Finding]:
+        """Whether the limiter has cut: looked at before all else, for it has acted already."""
+        return [Finding(Fault.LIMITER, ALL_CHAMBERS, cmmhg_to_mmhg(max(sensed_cmmhg)))] if inputs.limiter_tripped else []
+
     def check(self, count: int, inputs: Inputs, sensed_cmmhg: Sequence[int], ceiling_cmmhg: int) -> list[Finding]:
-        """What is wrong now: the limiter first, for it has acted already, then at most one finding a chamber, then the battery."""
+        """What is wrong now: at most one finding a chamber, then the battery."""
         findings = []
-        if inputs.limiter_tripped:
-            findings.append(Finding(Fault.LIMITER, ALL_CHAMBERS, cmmhg_to_mmhg(max(sensed_cmmhg))))
         for at, chamber in enumerate(self._chambers):
             fault = chamber.check(count, sensed_cmmhg[at], ceiling_cmmhg)
             if fault is not Fault.NONE:

@@ -55,6 +55,10 @@ class SensorWatch:
         """Whether a sensor reads nonsense now."""
         return any(ticks >= self._frozen_ticks for ticks in self._same) or any(self._impossible)
 
+    def is_broken_at(self, channel: int) -> bool:
+        """Whether ``channel`` reads nonsense now."""
+        return self._same[channel] >= self._frozen_ticks or self._impossible[channel] > 0
+
     @property
     def is_doubtful(self) -> bool:
         """Whether a reading is impossible, but not for long enough to call its sensor broken."""

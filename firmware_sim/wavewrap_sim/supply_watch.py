@@ -22,6 +22,9 @@ _OPENING_S = 0.02
 _SETTLED_S = 0.035
 """Of an open inlet in a probe. Choice: the valve has opened, 8 ml have filled; two periods are left to look."""
 
+_SWINGING_MMHG = 1.5
+"""A gap that changes by more than this in one period is not what the sensors disagree by. Choice: ten times their noise."""
+
 _EMPTYING_MMHG = 1.0
 """A probed chamber that falls by this in one period loses its air through the manifold. Choice: no limb moves by 100 mmHg/s."""
 
@@ -31,12 +34,18 @@ _PERSIST_TICKS = 5
 _STILL_TICKS = 5
 """A reading that stood still for so long while air moved is its sensor's fault. Choice: noise repeats one in 18 at 0.02 mmHg."""
 
+_TAKES_MMHG = 1.0
+"""A chamber told shut that rose by this while the manifold did not. Choice: ten times the noise of a reading."""
+
 _ROSE_MMHG = 0.6
 """A chamber that rose by this does take air. Choice: six times the noise of a reading."""
 
 _BLOCKED_FACTOR, _BLOCKED_MMHG = 2.2, 10.0
 """A stalled fill is blocked when the manifold stands this far over the chamber: factor on the board's drop, and mmHg.
 Choice: an inlet 30 % narrow has twice the drop; behind a blocked one the manifold goes to its relief valve."""
+
+_TELLING_MMHG = 2.0
+"""Rise expected before a high manifold is explained. Choice: twenty times the noise, a tenth of a second of the slowest inflation."""
 
 _RACING_FACTOR = 2.0
 """A chamber that rises by more than this over the board's has a pump that does not heed its duty. Choice: 30 % on all adds up to 1.9."""
@@ -50,7 +59,7 @@ _STOPPING_LAGS = 3.0
 _TRAPPED_TICKS, _TRAPPED_FRACTION = 20, 0.9
 """Air in the manifold that keeps nine tenths of its pressure for 0.15 s is shut in. Choice: a chamber that empties falls by more."""
 
-_JUDGED_DROP_MMHG = 5.0
+_JUDGED_DROP_MMHG = 1.0
 """Choice: a smaller drop than this tells nothing about the pump, two zeros are in it."""
 
 
@@ -124,7 +133,9 @@ class SupplyWatch:
         # A chamber that stands on the manifold though told shut takes the air, and may let it out again.
         gaps_mmhg = [abs(scene.manifold_mmhg - mmhg) for mmhg in scene.pressure_mmhg]
         nearest = min(range(len(gaps_mmhg)), key=gaps_mmhg.__getitem__)
-        if gaps_mmhg[nearest] < figures.agree_mmhg and scene.pressure_mmhg[nearest] > limits.OVER_THRESHOLD_MMHG:
+        fed_mmhg = scene.pressure_mmhg[nearest]
+        takes = fed_mmhg > limits.OVER_THRESHOLD_MMHG or fed_mmhg - fill.lowest_mmhg[nearest] > _TAKES_MMHG
+        if gaps_mmhg[nearest] < figures.agree_mmhg and takes:
             return [Finding(Fault.INLET_STUCK, nearest, scene.pressure_mmhg[nearest])]
         fed = self._fed_instead(scene, fill)
         if fed is not None:
@@ -147,11 +158,8 @@ class SupplyWatch:
         fill.drop += drop_mmhg * came_mmhg
         high = head_mmhg > figures.drop_factor * drop_mmhg + figures.drop_mmhg and scene.mode_s > 2.0 * _OPENING_S
         fill.high_ticks = fill.high_ticks + 1 if high else 0
-        if fill.high_ticks >= _PERSIST_TICKS:
-            rose_mmhg = pressure_mmhg - fill.start_mmhg
-            if rose_mmhg > max(_ROSE_MMHG, _RACING_FACTOR * fill.expected_mmhg):
-                return [Finding(Fault.PUMP_STUCK, ALL_CHAMBERS, scene.manifold_mmhg)]
-            return [Finding(Fault.SENSOR if scene.same_ticks[at] >= _STILL_TICKS else Fault.BLOCKED, at, pressure_mmhg)]
+        if fill.high_ticks >= _PERSIST_TICKS and fill.expected_mmhg > _TELLING_MMHG:
+            return [self._explain_high(scene, fill)]
         if scene.gentle and pressure_mmhg < figures.gentle_mmhg:
             if fill.air_ml > figures.fit_factor * chamber.air_ml(figures.gentle_mmhg):
                 rose = pressure_mmhg - fill.from_mmhg[at] >= _ROSE_MMHG
@@ -183,6 +191,17 @@ class SupplyWatch:
             return Finding(Fault.PUMP_WEAK, ALL_CHAMBERS, scene.manifold_mmhg)
         return Finding(otherwise, at, pressure_mmhg)
 
+    def _explain_high(self, scene: Scene, fill: _Fill) -> Finding:
+        """Why the manifold stands too far over the chamber that is filled."""
+        at, pressure_mmhg = scene.chamber, scene.pressure_mmhg[scene.chamber]
+        if scene.manifold_same_ticks >= _STILL_TICKS:
+            return Finding(Fault.SENSOR, ALL_CHAMBERS, scene.manifold_mmhg)
+        if scene.same_ticks[at] >= _STILL_TICKS:
+            return Finding(Fault.SENSOR, at, pressure_mmhg)
+        if pressure_mmhg - fill.start_mmhg > _RACING_FACTOR * fill.expected_mmhg:
+            return Finding(Fault.PUMP_STUCK, ALL_CHAMBERS, scene.manifold_mmhg)
+        return Finding(Fault.BLOCKED, at, pressure_mmhg)
+
     def _fed_instead(self, scene: Scene, fill: _Fill) -> int | None:
         """Another chamber that has risen since, though its inlet is told shut."""
         rises = [now - low for now, low in zip(scene.pressure_mmhg, fill.lowest_mmhg, strict=True)]
@@ -200,12 +219,13 @@ class SupplyWatch:
             return []
         gap_mmhg = manifold_mmhg - pressure_mmhg
         last_mmhg, self._probe_gap_mmhg = self._probe_gap_mmhg, gap_mmhg
-        # The mean of two readings: a manifold that still swings is not wrong.
         if last_mmhg is None or abs(last_mmhg + gap_mmhg) < 2.0 * figures.agree_mmhg:
             return []
         if fell_mmhg > _EMPTYING_MMHG:
             # Through a dump that does not shut: that manifold the pump could not charge either.
             return [Finding(Fault.PUMP_WEAK, ALL_CHAMBERS, manifold_mmhg)]
+        if abs(last_mmhg - gap_mmhg) > _SWINGING_MMHG:
+            return []
         fault = Fault.BLOCKED if manifold_mmhg < 0.3 * pressure_mmhg else Fault.SENSOR_DRIFT
         return [Finding(fault, at, pressure_mmhg)]
 

@@ -51,7 +51,11 @@ def test_sensors_show_offset_noise_and_lag() -> None:
     np.testing.assert_allclose(readings[10:].std(axis=0), parameters.noise_mmhg, rtol=0.1)
     quiet = replace(parameters, noise_mmhg=0.0, offset_mmhg=0.0, lag_s=0.002, resolution_mmhg=0.01)
     early = PressureSensors(quiet, (1,), np.random.default_rng(0))
-    assert to_cmmhg(early.read_mmhg(np.array([100.0]), 0.002)) == (6_321,)
+    # Pressure goes to 100 mmHg in one lag and stays.
+    assert to_cmmhg(early.read_mmhg(np.array([100.0]), 0.002)) == (3_679,)
+    assert to_cmmhg(early.read_mmhg(np.array([100.0]), 0.002)) == (7_675,)
+    ramp = [early.read_mmhg(np.array([100.0 + step]), 0.01)[0] for step in range(10)]
+    assert ramp[-1] == pytest.approx(109.0 - 0.002 * 100.0), "a ramp is seen one lag late"
 
 
 def test_a_sensor_shows_whole_steps_of_its_resolution() -> None:
@@ -147,16 +151,30 @@ def test_answers_are_recalled_by_id_and_bytes() -> None:
     assert memory.recall(1, "a", b"x") is None
 
 
+def watch_zero(zero: SensorZero, readings: list[int], *, empty: bool = True) -> list[int]:
+    return [drifted for reading in readings for drifted in zero.watch((reading,), (empty,))]
+
+
 def test_the_zero_is_not_taken_on_a_falling_tail() -> None:
-    zero = SensorZero(1)
-    for at in range(80):
-        zero.watch((400 - at,))
-    assert not zero.take()
-    for at in range(80):
-        zero.watch((150 + at % 3,))
-    assert zero.take()
+    zero = SensorZero(1, 800, 300)
+    assert watch_zero(zero, [400 - at for at in range(80)]) == []
+    assert not zero.is_taken
+    assert watch_zero(zero, [150 + at % 3 for at in range(120)]) == []
+    assert zero.is_taken
     assert zero.corrected((151,)) == (0,)
-    for at in range(80):
-        zero.watch((400 - at,))
-    assert zero.take(), "an earlier zero is kept"
-    assert zero.corrected((151,)) == (0,)
+    watch_zero(zero, [400 - at for at in range(80)])
+    assert zero.corrected((151,)) == (0,), "an earlier zero is kept"
+
+
+def test_the_zero_follows_an_empty_chamber_only_and_never_far() -> None:
+    zero = SensorZero(1, 800, 300)
+    watch_zero(zero, [0] * 80)
+    assert watch_zero(zero, [200] * 200, empty=False) == []
+    assert zero.corrected((200,)) == (200,)
+    assert watch_zero(zero, [200] * 80) == []
+    assert zero.corrected((200,)) == (0,)
+    assert watch_zero(zero, [501] * 80) == [0], "a zero that moves by more than its bound is told, not taken"
+    assert zero.corrected((200,)) == (0,)
+    fresh = SensorZero(1, 800, 300)
+    assert watch_zero(fresh, [801] * 80) == [0]
+    assert not fresh.is_taken

@@ -1,7 +1,7 @@
 """Commands, plans, the stream and the reports, with pressures set by hand."""
 
 import pytest
-from tests.support.firmware_bench import PAYLOAD_BYTES, SESSION, FirmwareBench, only_answer
+from tests.support.firmware_bench import PAYLOAD_BYTES, SESSION, FirmwareBench, bench_config, only_answer
 
 from wavewrap_protocol import limits, uuids
 from wavewrap_protocol.commands import (
@@ -23,7 +23,6 @@ from wavewrap_protocol.enums import Cause, DeviceState, Opcode, Result, StepOutc
 from wavewrap_protocol.errors import UsageError
 from wavewrap_protocol.reports import Answer, Capabilities, StateReport, TimePong
 from wavewrap_protocol.units import TICK_MODULUS, tick_difference
-from wavewrap_sim.firmware import FirmwareConfig
 from wavewrap_sim.pong_queue import DITHER_TICKS, WAITING_MAX
 
 
@@ -41,7 +40,7 @@ def test_boot_is_reported_to_whoever_asks_later() -> None:
 
 
 def test_capabilities_tell_what_is_enforced() -> None:
-    bench = FirmwareBench(FirmwareConfig(chambers=6, ceiling_cmmhg=7_000))
+    bench = FirmwareBench(bench_config(chambers=6, ceiling_mmhg=70.0))
     told = Capabilities.decode(bench.firmware.read(0, uuids.CAPABILITIES))
     assert (told.chambers, told.ceiling_cmmhg, told.boot_id, told.hold_max_ds) == (6, 7_000, 0x01020304, 700)
     with pytest.raises(UsageError, match="cannot be read"):
@@ -109,10 +108,11 @@ def test_arm_needs_rest_charge_and_a_zero() -> None:
     bench.run(1.0)
     assert bench.command(Arm(SESSION, 5_000, 8_000)).result is Result.NOT_VENTED
     bench.pressure_mmhg[2] = 1.5
-    bench.battery_pct = 9.9
+    arm_pct = bench.config.battery.arm_pct
+    bench.battery_pct = arm_pct - 0.1
     bench.run(1.0)
     assert bench.command(Arm(SESSION, 5_000, 8_000)).result is Result.BATTERY_LOW
-    bench.battery_pct = 10.0
+    bench.battery_pct = arm_pct
     bench.run(0.01)
     assert bench.command(Arm(SESSION, 5_000, 8_000)).result is Result.OK
     assert bench.command(Arm(SESSION, 5_000, 8_000)).result is Result.WRONG_STATE
@@ -269,7 +269,7 @@ def test_frames_fit_the_link() -> None:
     bench.firmware.link_up(0, 12 + 8 * 3 + 7)
     bench.run(0.2)
     assert {len(frame.samples_cmmhg) for frame in bench.frames()} == {3}
-    eight = FirmwareBench(FirmwareConfig(chambers=8), linked=False)
+    eight = FirmwareBench(bench_config(chambers=8), linked=False)
     eight.firmware.link_up(0, 20)
     assert eight.command(Stream(1, 0)).result is Result.OUT_OF_RANGE
 

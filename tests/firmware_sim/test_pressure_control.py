@@ -7,9 +7,10 @@ import pytest
 from numpy.typing import NDArray
 
 from wavewrap_board.files import REFERENCE_BOARD, load_board
-from wavewrap_sim.from_board import plant_of, sensors_of
+from wavewrap_sim.firmware_from_board import control_parameters, pneumatic_figures
+from wavewrap_sim.from_board import manifold_sensor_of, plant_of, sensors_of
 from wavewrap_sim.pneumatics import Plant
-from wavewrap_sim.pressure_control import ControlParameters, Drive, PressureControl
+from wavewrap_sim.pressure_control import Drive, PressureControl
 from wavewrap_sim.sensors import PressureSensors, to_cmmhg
 
 PERIOD_S = 0.01
@@ -18,12 +19,14 @@ PERIOD_S = 0.01
 class Rig:
     """A controller, a plant and zeroed sensors at 100 Hz."""
 
-    def __init__(self, seed: int, scatter: float, chambers: int) -> None:
+    def __init__(self, seed: int, scatter: float, chambers: int, method: str = "bang_bang") -> None:
         rng = np.random.default_rng(seed)
         board = load_board(REFERENCE_BOARD).with_chambers(chambers)
         self.plant = Plant([plant_of(board).scattered(rng, scatter)])
         self.sensors = PressureSensors(replace(sensors_of(board), offset_mmhg=0.0), (chambers,), rng)
-        self.control = PressureControl(chambers, ControlParameters())
+        self.manifold_sensor = PressureSensors(replace(manifold_sensor_of(board), offset_mmhg=0.0), (1,), rng)
+        board = board.model_copy(update={"control": board.control.model_copy(update={"method": method})})
+        self.control = PressureControl(pneumatic_figures(board), control_parameters(board))
         self.count = 0
         self.drives: list[Drive] = []
         self.manifold_mmhg: list[float] = []
@@ -36,7 +39,8 @@ class Rig:
         rows = []
         for _ in range(round(seconds / PERIOD_S)):
             sensed = to_cmmhg(self.sensors.read_mmhg(self.plant.pressure_mmhg[0], PERIOD_S))
-            drive = self.control.update(self.count, [value / 100 for value in sensed])
+            (manifold_mmhg,) = self.manifold_sensor.read_mmhg(self.plant.manifold_mmhg, PERIOD_S)
+            drive = self.control.update(self.count, [value / 100 for value in sensed], float(manifold_mmhg))
             self.drives.append(drive)
             self.plant.step(PERIOD_S, [drive.pump_duty], [drive.inlet_open], [drive.vent_open], [drive.dump_open])
             self.count += 100

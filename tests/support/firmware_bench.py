@@ -1,7 +1,14 @@
-"""A firmware on the bench: its pressures are set by hand, its ticks are called at exactly the instants it asks for."""
+"""A firmware on the bench: its pressures are set by hand, its ticks are called at exactly the instants it asks for.
+
+Chambers and manifold follow what the firmware commands, roughly, as on a wrap whose air goes where it is sent: nothing else would be left
+in peace. A test stops that by ``moves = False``, or sets ``manifold_mmhg`` to have that read something else. Real air: :mod:`air_bench`.
+"""
 
 from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
 
+from wavewrap_board.files import REFERENCE_BOARD, load_board
 from wavewrap_protocol import uuids
 from wavewrap_protocol.codec import FROM_DEVICE, DeviceMessage
 from wavewrap_protocol.commands import Arm, Command, ControlWrite, Plan, Renew, Step
@@ -10,27 +17,42 @@ from wavewrap_protocol.reports import Answer, FaultReport, StateReport, StepReco
 from wavewrap_protocol.units import TICK_MODULUS, TICKS_PER_S, tick_difference
 from wavewrap_sim.firmware import Firmware, FirmwareConfig, Inputs
 from wavewrap_sim.firmware_config import FirmwareEvent
+from wavewrap_sim.firmware_from_board import firmware_config
 
 SESSION = 0xC0FFEE
 PAYLOAD_BYTES = 244
+
+
+RISE_MMHG_S, FALL_MMHG_S = 120.0, 100.0
+CHARGED_MMHG = 15.0
+"""The manifold over the chamber that is filled."""
+
+
+def bench_config(chambers: int = 4, ceiling_mmhg: float | None = None, **changes: Any) -> FirmwareConfig:
+    """The reference board's, with its first ``chambers`` chambers and with ``changes`` of fields."""
+    return replace(firmware_config(load_board(REFERENCE_BOARD).with_chambers(chambers), ceiling_mmhg), **changes)
 
 
 class FirmwareBench:
     """Time starts at ``boot_tick``. Readings alternate by 0.01 mmHg, as no live sensor repeats itself."""
 
     def __init__(self, config: FirmwareConfig | None = None, boot_tick: int = 0, *, linked: bool = True) -> None:
-        self.config = config or FirmwareConfig()
+        self.config = config or bench_config()
         self.firmware = Firmware(self.config, 0x01020304, boot_tick)
         self.tick = boot_tick
         self.pressure_mmhg = [0.0] * self.config.chambers
-        self.manifold_mmhg = 0.0
+        self.moves = True
+        self.manifold_mmhg: float | None = None
         self.battery_pct = 90.0
+        self.stop_pressed = False
+        self.limiter_tripped = False
         self.dither = True
         self.lease_session: int | None = None
         self.seen: list[DeviceMessage] = []
         self.events: list[FirmwareEvent] = []
         self._next_renewal = boot_tick
         self._calls = 0
+        self._moved_tick = boot_tick
         self._cmd_id = 0
         if linked:
             self.firmware.link_up(boot_tick, PAYLOAD_BYTES)
@@ -52,11 +74,35 @@ class FirmwareBench:
 
     def _tick_once(self) -> None:
         self._calls += 1
+        self._move_air()
         dither = self._calls % 2 if self.dither else 0
         pressure_cmmhg = tuple(round(p * 100) + dither for p in self.pressure_mmhg)
-        self.firmware.tick(self.tick, Inputs(pressure_cmmhg, self.battery_pct, round(self.manifold_mmhg * 100)))
+        manifold_cmmhg = round(self._manifold_now() * 100) + dither
+        self.firmware.tick(self.tick, Inputs(pressure_cmmhg, self.battery_pct, manifold_cmmhg, self.stop_pressed, self.limiter_tripped))
         self.collect()
         self.events += self.firmware.take_events()
+
+    def _move_air(self) -> None:
+        drive, dt_s = self.firmware.drive, tick_difference(self.tick, self._moved_tick) / TICKS_PER_S
+        self._moved_tick = self.tick
+        if not self.moves:
+            return
+        for at, pressure_mmhg in enumerate(self.pressure_mmhg):
+            if drive.vent_open[at] and pressure_mmhg > 0.0:
+                self.pressure_mmhg[at] = max(0.0, pressure_mmhg - FALL_MMHG_S * dt_s)
+            elif drive.inlet_open[at] and drive.pump_duty:
+                self.pressure_mmhg[at] = pressure_mmhg + RISE_MMHG_S * dt_s
+
+    def _manifold_now(self) -> float:
+        if self.manifold_mmhg is not None:
+            return self.manifold_mmhg
+        drive = self.firmware.drive
+        if drive.dump_open:
+            return 0.0
+        opened = [at for at, inlet in enumerate(drive.inlet_open) if inlet]
+        if opened:
+            return self.pressure_mmhg[opened[0]] + (CHARGED_MMHG if drive.pump_duty else 0.0)
+        return max(self.pressure_mmhg) + CHARGED_MMHG
 
     def collect(self) -> list[DeviceMessage]:
         """Decode what the firmware sends now."""
@@ -87,7 +133,7 @@ class FirmwareBench:
 
     def arm(self, ceiling_mmhg: float = 80.0, *, keep: bool = True) -> None:
         """Settle, arm, and from now on renew the lease (unless ``keep`` is false)."""
-        self.run(1.0)
+        self.run(1.2)
         answer = self.command(Arm(SESSION, 5_000, round(ceiling_mmhg * 100)))
         assert answer.result is Result.OK
         if keep:
