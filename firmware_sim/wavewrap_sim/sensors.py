@@ -37,12 +37,17 @@ class PressureSensors:
         self._parameters = parameters
         self._rng = rng
         self.offset_mmhg: Array = rng.uniform(-parameters.offset_mmhg, parameters.offset_mmhg, shape)
+        self._pressure_mmhg: Array = np.zeros(shape)
         self._lagged_mmhg: Array = np.zeros(shape)
 
     def read_mmhg(self, pressure_mmhg: Array, dt_s: float) -> Array:
-        """The readings ``dt_s`` after the last ones, at true pressures of the sensors' shape."""
+        """The readings ``dt_s`` after the last ones, at true pressures of the sensors' shape, reached in a straight line."""
         parameters = self._parameters
-        self._lagged_mmhg = pressure_mmhg + (self._lagged_mmhg - pressure_mmhg) * np.exp(-dt_s / parameters.lag_s)
+        if dt_s > 0.0:
+            behind_mmhg = (pressure_mmhg - self._pressure_mmhg) * (parameters.lag_s / dt_s)
+            left_mmhg = self._lagged_mmhg - self._pressure_mmhg + behind_mmhg
+            self._lagged_mmhg = pressure_mmhg - behind_mmhg + left_mmhg * np.exp(-dt_s / parameters.lag_s)
+            self._pressure_mmhg = pressure_mmhg.copy()
         noise_mmhg = self._rng.normal(0.0, parameters.noise_mmhg, self.offset_mmhg.shape)
         seen_mmhg = self._lagged_mmhg + self.offset_mmhg + noise_mmhg
         stepped_mmhg = np.rint(seen_mmhg / parameters.resolution_mmhg) * parameters.resolution_mmhg

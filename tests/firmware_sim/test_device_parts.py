@@ -60,7 +60,8 @@ def test_sensors_show_offset_noise_and_lag() -> None:
 
 def test_a_sensor_shows_whole_steps_of_its_resolution() -> None:
     quiet = replace(sensors_of(BOARD), noise_mmhg=0.0, offset_mmhg=0.0, resolution_mmhg=0.5)
-    readings = PressureSensors(quiet, (2, 2), np.random.default_rng(0)).read_mmhg(np.array([[0.2, 0.3], [40.7, 40.8]]), 1.0)
+    sensors = PressureSensors(quiet, (2, 2), np.random.default_rng(0))
+    readings = [sensors.read_mmhg(np.array([[0.2, 0.3], [40.7, 40.8]]), 1.0) for _ in range(2)][-1]
     np.testing.assert_allclose(readings, [[0.0, 0.5], [40.5, 41.0]])
 
 
