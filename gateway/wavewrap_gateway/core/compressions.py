@@ -21,14 +21,15 @@ ONSET_MMHG = 5.0
 REACHED = 0.9
 """Share of the target at which a chamber counts as filled. Choice: over the control band at every preset's pressure."""
 
-SETTLE_S = 2.0
-"""Of a hold this much is left out: creep takes up air at first. Choice: half of the reference bladder's creep time."""
+SETTLE_S, SLICE_S = 2.0, 3.0
+"""A fall is measured over this slice of a hold, from so long after the fill on. A bladder creeps on for seconds, so falls compare only at
+the same age of the hold. Choices: past the first half of the reference bladder's creep time, and what the shortest preset's hold has."""
 
-SLOPE_S = 0.4
-"""Window of a slope. Choice: twenty samples at 50 Hz bring 0.1 mmHg of noise under 0.1 mmHg/s."""
+JUMP_SAMPLES, JUMP_MMHG = 3, 0.5
+"""That much between so many samples is a refill, a probe or a movement. Choice: 3.5 times the noise of a difference."""
 
-REFILL_MMHG_S = 1.0
-"""A slope over this is a refill or a movement, not a drift."""
+CALM_S = 1.0
+"""Choice: brings the noise of a rate to 0.2 mmHg/s, and the median of three to half of it."""
 
 JERK_MMHG = 3.0
 """A sample this far from the hold's median is a movement. Choice: twice the control band."""
@@ -47,7 +48,8 @@ class Compression:
     """One compression of ``chamber`` (0 is distal); ``number`` counts that chamber's from 0. ``None``: it did not come to that.
 
     ``onset_s``: from the step until :data:`ONSET_MMHG`. ``lag_s``: how much later than the set-point the pressure passed
-    :data:`REACHED` of the target. ``fall_mmhg_s``: rate at which the pressure falls between refills of the hold, over 0.
+    :data:`REACHED` of the target. ``fall_mmhg_s``: rate at which the pressure falls between refills, over 0, at an age of the hold
+    that is the same for all.
     ``moved_s``: time of the hold spent far from its median. ``vent_tau_s``: time constant of the fall to 15 mmHg.
     ``rest_mmhg``: median once at rest, if it came to rest.
     """
@@ -103,7 +105,9 @@ def _measure(
     onset_s = _first(time_s[rising], pressure_mmhg[rising] >= ONSET_MMHG, begin_s)
     full_s = last_rise_s + REACHED * ramp_s
     lag_s = _first(time_s[rising], pressure_mmhg[rising] >= REACHED * target_mmhg, full_s)
-    hold = (time_s >= last_rise_s + ramp_s + max(0.0, lag_s or 0.0) + SETTLE_S) & (time_s <= release_s)
+    settled_s = last_rise_s + ramp_s + max(0.0, lag_s or 0.0) + SETTLE_S
+    hold = (time_s >= settled_s) & (time_s <= release_s)
+    aged = hold & (time_s <= settled_s + SLICE_S)
     venting = (time_s >= release_s) & (time_s < until_s)
     resting = venting & (time_s >= release_s + REST_S)
     return Compression(
@@ -112,7 +116,7 @@ def _measure(
         target_mmhg,
         onset_s,
         lag_s,
-        _fall(time_s[hold], pressure_mmhg[hold]),
+        _fall(time_s[aged], pressure_mmhg[aged]) if release_s >= settled_s + SLICE_S else None,
         _moved_s(time_s[hold], pressure_mmhg[hold]),
         _vent_tau_s(time_s[venting], pressure_mmhg[venting]),
         _rest_mmhg(pressure_mmhg[resting]),
@@ -124,22 +128,15 @@ def _first(time_s: Floats, reached: NDArray[np.bool_], from_s: float) -> float |
     return float(time_s[np.argmax(reached)] - from_s) if reached.any() else None
 
 
-def _slopes(time_s: Floats, pressure_mmhg: Floats) -> Floats:
-    """Slope over :data:`SLOPE_S` at every sample that has so much hold behind it."""
-    earlier = np.searchsorted(time_s, time_s - SLOPE_S, side="right") - 1
-    inside = earlier >= 0
-    span_s = time_s[inside] - time_s[earlier[inside]]
-    slopes: Floats = (pressure_mmhg[inside] - pressure_mmhg[earlier[inside]]) / span_s
-    return slopes
-
-
 def _fall(time_s: Floats, pressure_mmhg: Floats) -> float | None:
-    """Median slope where nothing refills or moves, as a fall; ``None`` for a hold too short to tell."""
-    if len(time_s) < 2 or time_s[-1] - time_s[0] < 2 * SLOPE_S:
+    """Rate of the fall over all calm pieces of a hold; ``None`` where too little of it is calm to tell."""
+    if len(time_s) <= JUMP_SAMPLES:
         return None
-    slopes = _slopes(time_s, pressure_mmhg)
-    drifting = slopes[np.abs(slopes) < REFILL_MMHG_S]
-    return max(0.0, -float(np.median(drifting))) if len(drifting) else REFILL_MMHG_S
+    jumps = np.abs(pressure_mmhg[JUMP_SAMPLES:] - pressure_mmhg[:-JUMP_SAMPLES]) > JUMP_MMHG
+    # A jump makes every step between its two samples, and the one after, one of its own.
+    steep = np.convolve(jumps, np.ones(JUMP_SAMPLES + 1), mode="full")[: len(time_s) - 1] > 0
+    calm_s = float(np.diff(time_s)[~steep].sum())
+    return max(0.0, -float(np.diff(pressure_mmhg)[~steep].sum()) / calm_s) if calm_s >= CALM_S else None
 
 
 def _moved_s(time_s: Floats, pressure_mmhg: Floats) -> float:
@@ -163,4 +160,4 @@ def _vent_tau_s(time_s: Floats, pressure_mmhg: Floats) -> float | None:
     over = pressure_mmhg > OVER_THRESHOLD_MMHG
     last = int(np.argmin(over)) if not over.all() else len(over) - 1
     ratio = float(pressure_mmhg[0] / max(pressure_mmhg[last], 1.0))
-    return float(time_s[last] - time_s[0]) / np.log(ratio) if ratio > 1.0 else None
+    return float((time_s[last] - time_s[0]) / np.log(ratio)) if ratio > 1.0 else None

@@ -17,17 +17,18 @@ __all__ = ["Finding", "diagnose"]
 LEAST = 3
 """A chamber must show the same in so many compressions. Choice: a leg that shifts once is no finding."""
 
-LEAK_MMHG_S = 0.15
-"""Fall of a hold over that of the other chambers. Choice: seven times what the reference bladder's own seams let through at 60 mmHg."""
+LEAK_MMHG_S = 0.3
+"""Fall of a hold over that of the other chambers. Choice: three times the noise of its estimate; seams let through a tenth of it."""
 
 LAG_S = 0.5
 """A lag that grew by this. Choice: the delay between two chambers of a calf wave."""
 
-TAU_RATIO = 1.8
-"""A vent this much slower than the median of the others. Choice: plants that differ by 30 % either way differ by 1.86 at the very most."""
+TAU_RATIO = 1.5
+"""A vent this much slower than the median of the others. Choice: the bladders of one wrap differ by a third; a hose that the device already
+calls blocked is twice as slow."""
 
-ONSET_RATIO, ONSET_S = 1.8, 0.5
-"""The slack takes this much longer to unfold than in the others, and by at least that time. Choices: as for vents; what a person sees."""
+ONSET_RATIO, ONSET_S = 1.5, 0.15
+"""The slack takes this much longer to unfold than in the others, and by at least that time. Choices: as for vents; seven samples."""
 
 REST_MMHG = 2.0
 """Choice: over what zeroing leaves, 0.2 mmHg, and what a vent leaves after five seconds."""
