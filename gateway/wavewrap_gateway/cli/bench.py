@@ -22,6 +22,9 @@ JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object 
 _BENCHES: dict[str, Callable[[], Coroutine[Any, Any, BenchReport]]] = {"gateway": bench_gateway}
 """What ``all`` runs here; ``timing`` runs in a program of its own and brings the host's rows with it."""
 
+_PROGRAMS = ("timing", "safety")
+"""What ``all`` runs in programs of their own."""
+
 
 @app.command("gateway")
 def gateway(
@@ -40,20 +43,26 @@ def host(as_json: JsonOption = False) -> None:
 @app.command("timing", context_settings={"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []})
 def timing(context: typer.Context) -> None:
     """When steps really happen: four methods on the same radios, and a minute in real time."""
-    raise typer.Exit(_run_timing(context.args))
+    raise typer.Exit(_run_program("timing", context.args))
+
+
+@app.command("safety", context_settings={"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []})
+def safety(context: typer.Context) -> None:
+    """What a wrap does about every fault, alone and in pairs, that it raises no alarm without one, and a million hostile writes."""
+    raise typer.Exit(_run_program("safety", context.args))
 
 
 @app.command("all")
 def run_all(as_json: JsonOption = False) -> None:
     """Every bench there is."""
     ok = _show([asyncio.run(bench()) for bench in _BENCHES.values()], as_json)
-    timing_code = _run_timing(["--json"] if as_json else [])
-    raise typer.Exit(0 if ok and timing_code == 0 else 1)
+    codes = [_run_program(name, ["--json"] if as_json else []) for name in _PROGRAMS]
+    raise typer.Exit(0 if ok and not any(codes) else 1)
 
 
-def _run_timing(arguments: list[str]) -> int:
+def _run_program(name: str, arguments: list[str]) -> int:
     # It drives gateway and simulator in one process, which this package must not import.
-    return subprocess.run([sys.executable, "-m", "wavewrap_bench", *arguments], check=False).returncode
+    return subprocess.run([sys.executable, "-m", "wavewrap_bench", name, *arguments], check=False).returncode
 
 
 def _finish(reports: list[BenchReport], as_json: bool) -> None:

@@ -1,4 +1,4 @@
-"""``python -m wavewrap_bench timing``, which is what ``wavewrap bench timing`` runs."""
+"""``python -m wavewrap_bench BENCH``, which is what ``wavewrap bench BENCH`` runs for benches of gateway and simulator together."""
 
 import asyncio
 import json
@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from wavewrap_bench.safety_command import safety
 from wavewrap_bench.timing import STEPS, bench_timing
 from wavewrap_gateway.bench.report import print_report
 from wavewrap_protocol.errors import WavewrapError
@@ -21,7 +22,7 @@ SCENARIOS = _INSTALLED if _INSTALLED.is_dir() else Path(__file__).resolve().pare
 STANDARD = ("clean", "household", "crowded-gym")
 
 
-@app.command(name="wavewrap bench timing")
+@app.command("timing")
 def timing(
     scenario: Annotated[list[Path] | None, typer.Option(help="Scenario file; may be repeated. Default: the project's own three.")] = None,
     seed: Annotated[int, typer.Option(min=0, help="Same seed, same table.")] = 1,
@@ -44,5 +45,8 @@ def timing(
     raise typer.Exit(0 if report.ok else 1)
 
 
+app.command("safety")(safety)
+
+
 if __name__ == "__main__":
-    app()
+    app(prog_name="wavewrap bench")
