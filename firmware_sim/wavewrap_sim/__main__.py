@@ -13,19 +13,18 @@ from typing import Annotated
 import typer
 
 from wavewrap_board.files import REFERENCE_BOARD, load_board
-from wavewrap_protocol.errors import LocalError, UsageError, WavewrapError
+from wavewrap_protocol.errors import LocalError, UsageError
 from wavewrap_protocol.limits import CHAMBERS_MAX
 from wavewrap_protocol.payloads import Side
+from wavewrap_sim.faults import GATEWAY_KINDS, Fault, load_faults, require_chambers
 from wavewrap_sim.gatt_security import SecurityMode
 from wavewrap_sim.process import Announcement, SimulatorSettings, serve
+from wavewrap_sim.program import run_program
 from wavewrap_sim.scenario import CLEAR, load_scenario
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 
 WRAPS_MAX = 8
-
-_ARGUMENT_ERROR: type[typer.BadParameter] = typer.BadParameter.__bases__[0]
-"""Wrong options and arguments; typer exports only this leaf of its tree."""
 
 
 @app.command(name="wavewrap sim")
@@ -39,6 +38,7 @@ def simulate(
     seed: Annotated[int, typer.Option(min=0, help="Same seed, same wraps.")] = 1,
     port: Annotated[int, typer.Option(min=0, max=65535, help="Loopback TCP port for HCI; 0 takes a free one.")] = 9001,
     scenario: Annotated[Path | None, typer.Option(help="Radio conditions, a TOML file; none: a radio without time or loss.")] = None,
+    faults: Annotated[Path | None, typer.Option(help="What goes wrong and when, a TOML file; tests/faults has some.")] = None,
     security: Annotated[
         SecurityMode, typer.Option(help="open: serve everybody; passkey: ask for a link paired with the passkey shown.")
     ] = SecurityMode.OPEN,
@@ -58,12 +58,13 @@ def simulate(
         radio = CLEAR if scenario is None else load_scenario(scenario)
         built = load_board(board)
         built = built if chambers is None else built.with_chambers(chambers)
+        wrong = () if faults is None else _load_faults(faults, len(built.chambers))
     except UsageError as cause:
         if with_parent:
             print(json.dumps({"error": str(cause)}), flush=True)
             raise typer.Exit(2) from cause
         raise
-    settings = SimulatorSettings(sides, built, seed, "127.0.0.1", port, radio, security, log)
+    settings = SimulatorSettings(sides, built, seed, "127.0.0.1", port, radio, security, log, wrong)
 
     def announce(ready: Announcement) -> None:
         if as_json:
@@ -86,6 +87,15 @@ def simulate(
         raise LocalError(text) from cause
 
 
+def _load_faults(path: Path, chambers: int) -> tuple[Fault, ...]:
+    faults = load_faults(path)
+    require_chambers(faults, chambers, str(path))
+    for fault in faults:
+        if fault.kind in GATEWAY_KINDS:
+            raise UsageError(f"{path}: {fault.kind} befalls a gateway, and this program is none: 'wavewrap bench safety' plays it")
+    return faults
+
+
 async def _run(settings: SimulatorSettings, announce: Callable[[Announcement], None], with_parent: bool) -> None:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
@@ -105,20 +115,7 @@ def _stop_at_end(stop: asyncio.Event) -> None:
 
 def main() -> None:
     """Entry point: one line on stderr for what is wrong, exit code 2 for usage, 1 for failure."""
-    try:
-        code = app(standalone_mode=False)
-    except UsageError as cause:
-        sys.exit(_complain(str(cause), 2))
-    except WavewrapError as cause:
-        sys.exit(_complain(str(cause), 1))
-    except _ARGUMENT_ERROR as cause:
-        sys.exit(_complain(f"{cause.format_message().rstrip('.')}. See 'wavewrap sim --help'.", 2))
-    sys.exit(code if isinstance(code, int) else 0)
-
-
-def _complain(text: str, code: int) -> int:
-    print(f"wavewrap sim: {' '.join(text.split())}", file=sys.stderr)
-    return code
+    run_program(app, "wavewrap sim")
 
 
 if __name__ == "__main__":

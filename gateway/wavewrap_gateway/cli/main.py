@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from wavewrap_gateway.cli import acknowledge, bench, board, config, demo, programs, run, scan
+from wavewrap_gateway.cli import acknowledge, bench, board, board_fit, config, demo, programs, run, scan
 from wavewrap_protocol import __version__
 from wavewrap_protocol.errors import UsageError, WavewrapError
 
@@ -28,6 +28,10 @@ app.command("scan")(scan.scan)
 app.command("run")(run.run)
 app.command("acknowledge")(acknowledge.acknowledge)
 app.add_typer(programs.app, name="programs")
+board.app.command("fit")(board_fit.fit)
+board.app.command("record", context_settings={"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []})(
+    board_fit.record
+)
 app.add_typer(board.app, name="board")
 app.add_typer(config.app, name="config")
 app.add_typer(bench.app, name="bench")
