@@ -178,11 +178,10 @@ def _upkeep_s(board: Board, steps: Sequence[PressureStep], cycle_s: float) -> fl
 
 
 def _energy_j(board: Board, steps: Sequence[PressureStep], cycle_s: float, pump_s: float) -> float:
-    """A vent is held shut while its chamber is under pressure, an inlet open while the pump runs, the dump shut while any chamber is."""
+    """A vent is held shut while its chamber is under pressure; an inlet open and the dump shut while the pump runs."""
     vents_s = [sum(span_s for _, span_s in _holds(steps, cycle_s, chamber)) for chamber in range(len(board.chambers))]
-    first_s, last_s = steps[0].at_s, max(step.at_s for step in steps)
     valves = board.valves
-    coils_j = valves.vent.coil_w * sum(vents_s) + valves.inlet.coil_w * pump_s + valves.dump.coil_w * (last_s - first_s)
+    coils_j = valves.vent.coil_w * sum(vents_s) + (valves.inlet.coil_w + valves.dump.coil_w) * pump_s
     return coils_j + board.pump.power_w * pump_s + board.battery.electronics_w * cycle_s
 
 

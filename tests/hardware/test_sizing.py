@@ -142,8 +142,8 @@ def test_the_energy_of_a_cycle_by_hand() -> None:
     # 80 ms and the fill, then 0.25 x 0.6 ml/mmHg of creep and 5.6e-4 ml/s/mmHg of leak at 60 mmHg, refilled at 132 ml/s.
     upkeep_ml = 0.25 * 0.6 * 60 * (1 - np.exp(-10 / 4)) * 820 / 760 + 5.6e-4 * 60 * 10
     assert load.pump_s == pytest.approx(size_chamber(board, 0, 60.0).rise_s + upkeep_ml / 132, rel=0.02)
-    # Pump 9 W and inlet 0.5 W, vent 0.5 W and dump 0.5 W for 10 s, electronics 0.3 W for 40 s.
-    assert load.energy_j == pytest.approx(9.5 * load.pump_s + 10 + 12, rel=1e-6)
+    # Pump 9 W with inlet and dump 0.5 W each, vent 0.5 W for 10 s, electronics 0.3 W for 40 s.
+    assert load.energy_j == pytest.approx(10 * load.pump_s + 5 + 12, rel=1e-6)
     assert load.pump_pct == pytest.approx(100 * load.pump_s / 40)
     assert sessions_per_charge(board, 1000.0) == int(0.93 * 32)
 
