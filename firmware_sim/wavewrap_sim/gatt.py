@@ -58,14 +58,23 @@ _WRAP_CHARACTERISTICS: dict[str, Characteristic.Properties] = {
 class WrapPeripheral:
     """One wrap on the air. ``clock`` gives host seconds, the same for every wrap of a process.
 
-    With a ``passkey`` the wrap asks for a paired link and its pairing window is open; without one it serves everybody.
+    With a ``passkey`` the wrap asks for a paired link and its pairing window is open; without one it serves everybody. ``lose_links`` is
+    called when the wrap has started again by itself: its controller forgets its links then.
     """
 
     def __init__(
-        self, wrap: SimulatedWrap, controller: Controller, address: str, clock: Callable[[], float], passkey: int | None = None
+        self,
+        wrap: SimulatedWrap,
+        controller: Controller,
+        address: str,
+        clock: Callable[[], float],
+        passkey: int | None = None,
+        lose_links: Callable[[], None] | None = None,
     ) -> None:
         self._wrap = wrap
         self._clock = clock
+        self._lose_links = lose_links
+        self._boots = wrap.boots
         self._pairing_window = passkey is not None
         self._characteristics: dict[str, Characteristic[bytes]] = {}
         self._device = Device(
@@ -163,11 +172,16 @@ class WrapPeripheral:
     def reboot(self) -> None:
         """The wrap loses power for an instant. Whoever owns the air lets its controller fall silent."""
         self._wrap.reboot(self._clock())
+        self._boots = self._wrap.boots
         self._keep_time()
 
     def _keep_time(self) -> None:
         """Carry out what is due, send what that gave, and wake again in time; called by the timer and after every write."""
         self._send(self._wrap.advance(self._clock()))
+        if self._wrap.boots != self._boots:
+            self._boots = self._wrap.boots
+            if self._lose_links is not None:
+                self._lose_links()
         if self._timer is not None:
             self._timer.cancel()
         self._timer = asyncio.get_running_loop().call_at(self._wrap.next_wake_s(), self._keep_time)

@@ -9,6 +9,7 @@ import logging
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from random import Random
 from typing import Any, TextIO
@@ -16,11 +17,12 @@ from typing import Any, TextIO
 from wavewrap_board.board import Board
 from wavewrap_protocol.payloads import Side
 from wavewrap_sim.air import Air, AirController
+from wavewrap_sim.faults import Fault, RadioCut
 from wavewrap_sim.gatt import WrapPeripheral
 from wavewrap_sim.gatt_security import SecurityMode
 from wavewrap_sim.hci_server import HciServer
 from wavewrap_sim.log import LogEntry
-from wavewrap_sim.scenario import Scenario
+from wavewrap_sim.scenario import Fade, Scenario
 from wavewrap_sim.wrap import SimulatedWrap, WrapSettings
 
 __all__ = ["Announcement", "SimulatorSettings", "serve"]
@@ -33,6 +35,8 @@ PLANT_SCATTER = 0.1
 
 PASSKEYS = 1_000_000
 """A passkey has six digits (Bluetooth Core, Vol 3 Part H 2.3.5.1)."""
+
+_FOR_EVER_S = 1e6
 
 _log = logging.getLogger(__name__)
 
@@ -50,6 +54,8 @@ class SimulatorSettings:
     scenario: Scenario
     security: SecurityMode
     log_path: Path | None
+    faults: Sequence[Fault] = ()
+    """What goes wrong, and with which wraps; none of :data:`wavewrap_sim.faults.GATEWAY_KINDS`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +93,17 @@ def _settings_of(index: int, side: Side, settings: SimulatorSettings) -> WrapSet
         start_tick=rng.randrange(1 << 24),
         plant_scatter=PLANT_SCATTER,
         model=settings.board.model,
+        faults=tuple(fault for fault in settings.faults if fault.strikes(index)),
     )
+
+
+def _cut_radio(scenario: Scenario, faults: Sequence[Fault]) -> Scenario:
+    """``scenario`` with the cuts among ``faults`` as fades; a radio without time has no link that could notice, so it gets one."""
+    cuts = [fault for fault in faults if isinstance(fault, RadioCut)]
+    if not cuts:
+        return scenario
+    fades = tuple(Fade(at_s=cut.at_s, for_s=_FOR_EVER_S if cut.for_s is None else cut.for_s, wraps=cut.wraps) for cut in cuts)
+    return scenario.model_copy(update={"timed": True, "fades": scenario.fades + fades})
 
 
 def _passkey_of(index: int, settings: SimulatorSettings) -> int | None:
@@ -107,7 +123,7 @@ async def _serve(settings: SimulatorSettings, announce: Callable[[Announcement],
     loop = asyncio.get_running_loop()
     failed: asyncio.Future[None] = loop.create_future()
     loop.set_exception_handler(lambda _loop, context: _fail(failed, context))
-    air = Air(settings.scenario, settings.seed)
+    air = Air(_cut_radio(settings.scenario, settings.faults), settings.seed)
     server = HciServer(air)
     port = await server.start(settings.host, settings.port)
     made = [_settings_of(index, side, settings) for index, side in enumerate(settings.sides)]
@@ -118,7 +134,8 @@ async def _serve(settings: SimulatorSettings, announce: Callable[[Announcement],
         controllers.append(AirController(f"wrap {index}", link=air, public_address=f"00:00:5E:00:52:{index + 1:02X}", wrap=index))
         wrap = SimulatedWrap(wrap_settings, loop.time(), log.write)
         address = f"F0:57:52:{settings.seed % 256:02X}:00:{index + 1:02X}"
-        peripherals.append(WrapPeripheral(wrap, controllers[index], address, loop.time, passkeys[index]))
+        lose_links = partial(air.fall_silent, controllers[index])
+        peripherals.append(WrapPeripheral(wrap, controllers[index], address, loop.time, passkeys[index], lose_links))
     for peripheral in peripherals:
         await peripheral.start()
     for reboot in settings.scenario.reboots:

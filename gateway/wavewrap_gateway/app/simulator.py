@@ -52,7 +52,9 @@ class SimulatorChild(BaseModel):
 
 
 @asynccontextmanager
-async def simulator(wraps: int, chambers: int, seed: int, log: Path, scenario: Path | None = None) -> AsyncIterator[SimulatorChild]:
+async def simulator(
+    wraps: int, chambers: int, seed: int, log: Path, scenario: Path | None = None, faults: Path | None = None
+) -> AsyncIterator[SimulatorChild]:
     """Start ``wavewrap sim`` and end it with the context; it ends with this process in any case. Raises :class:`LinkError`."""
     arguments: list[object] = [
         "--wraps",
@@ -69,6 +71,7 @@ async def simulator(wraps: int, chambers: int, seed: int, log: Path, scenario: P
         "--json",
     ]
     arguments += [] if scenario is None else ["--scenario", scenario]
+    arguments += [] if faults is None else ["--faults", faults]
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-m", "wavewrap_sim", *map(str, arguments), stdin=PIPE, stdout=PIPE, start_new_session=True
     )

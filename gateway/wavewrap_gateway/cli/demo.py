@@ -31,6 +31,7 @@ def demo(
     chambers: Annotated[int, typer.Option(min=1, max=CHAMBERS_MAX, help="Chambers of each.")] = 4,
     seed: Annotated[int, typer.Option(min=0, help="Same seed, same wraps.")] = 1,
     scenario: Annotated[Path | None, typer.Option(help="Radio conditions, a TOML file; none: a radio without time or loss.")] = None,
+    faults: Annotated[Path | None, typer.Option(help="What goes wrong and when, a TOML file; none: nothing does.")] = None,
     broker: BrokerOption = None,
     log: Annotated[Path | None, typer.Option(help="Keep the simulator's log here.")] = None,
     config: ConfigOption = None,
@@ -41,7 +42,7 @@ def demo(
     compile_wave(load_program(program, chambers, chosen.ceiling_mmhg), Side.LEFT, chambers, for_s)  # wrong input is told before all else
     with tempfile.TemporaryDirectory(prefix="wavewrap-") as folder:
         kept = Path(folder) / "sim.jsonl" if log is None else log
-        summary, code = asyncio.run(_demo(chosen, program, for_s, _Wraps(wraps, chambers, seed, kept, scenario), live=not as_json))
+        summary, code = asyncio.run(_demo(chosen, program, for_s, _Wraps(wraps, chambers, seed, kept, scenario, faults), live=not as_json))
     if summary is not None:
         if as_json:
             typer.echo(summary.model_dump_json(exclude_none=True))
@@ -59,10 +60,11 @@ class _Wraps:
     seed: int
     log: Path
     scenario: Path | None
+    faults: Path | None
 
 
 async def _demo(config: GatewayConfig, program: str, for_s: float, wraps: _Wraps, *, live: bool) -> tuple[SessionSummary | None, int]:
-    async with simulator(wraps.count, wraps.chambers, wraps.seed, wraps.log, wraps.scenario) as child:
+    async with simulator(wraps.count, wraps.chambers, wraps.seed, wraps.log, wraps.scenario, wraps.faults) as child:
         tell(f"simulator: {wraps.count} wrap(s) of {wraps.chambers} chambers, seed {wraps.seed}")
 
         def complete(gateway: Gateway, summary: SessionSummary) -> SessionSummary:
