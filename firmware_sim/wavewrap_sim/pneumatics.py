@@ -125,7 +125,9 @@ class Plant:
         self._room_share = self._coldness / ATMOSPHERE_MMHG
         self._air_ml = self._dead_ml.copy()
         self._drop = np.zeros((shape[0], 2 * chambers + 1))
-        self._take_conditions(np.zeros((shape[0], 1)))
+        self._seen = self.conditions.fingerprint
+        self._take_conditions()
+        self._duty_target = self._duty
         self._last: tuple[float, _Moved, Array] | None = None
 
     @property
@@ -167,7 +169,10 @@ class Plant:
         command[:, chambers:-1] = vent_open
         command[:, -1] = dump_open
         duty: Array = np.asarray(pump_duty, dtype=np.float64).reshape(-1, 1)
-        self._take_conditions(duty)
+        if (seen := self.conditions.fingerprint) != self._seen:
+            self._seen = seen
+            self._take_conditions()
+        self._duty_target = duty if self._held_duty is None else np.where(np.isnan(self._held_duty), duty, self._held_duty)
         self._valves.command(self._time_s, command)
         conditions = self.conditions
         swell_ml_s = (conditions.swell_ml - self._swell) / dt_s
@@ -183,12 +188,12 @@ class Plant:
             self._swell, self._coldness = conditions.swell_ml.copy(), coldness
             self._room_share = coldness / ATMOSPHERE_MMHG
 
-    def _take_conditions(self, duty: Array) -> None:
+    def _take_conditions(self) -> None:
         conditions = self.conditions
         held = np.concatenate((conditions.inlet_held, conditions.vent_held, conditions.dump_held[:, None]), axis=1)
         self._valves.hold(held)
-        held_duty = conditions.pump_held_duty[:, None]
-        self._duty_target = np.where(np.isnan(held_duty), duty, held_duty)
+        held_duty = conditions.pump_held_duty[:, None].copy()
+        self._held_duty = None if np.isnan(held_duty).all() else held_duty
         self._free_flow_ml_s = self._pump_free_ml_s * conditions.pump_efficiency[:, None]
         tube = self._tube + conditions.kink_mmhg_s_ml
         self._tubes = np.concatenate((tube, tube, np.full((self._shape[0], 1), GALLERY_MMHG_S_ML)), axis=1)
