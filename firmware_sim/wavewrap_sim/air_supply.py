@@ -26,6 +26,8 @@ class SupplyParameters:
     """From the decision to shut an inlet until air stops: a chamber rises on by this times its rate."""
     run_down_s: float
     """The pump needs this to stop; its second switch stays on so long."""
+    pause_s: float
+    """A chamber that was just filled gets no touch before: the pump would still be too fast for it."""
     seal_s: float
     """Between closing the dump and opening an inlet for a probe, and back: else the chamber would lose air through both."""
     relieve_mmhg: float
@@ -85,6 +87,7 @@ class AirSupply:
         self._parameters = parameters
         self._asked_count: list[int | None] = [None] * chambers
         self._probed_count: list[int | None] = [None] * chambers
+        self._served_count: list[int | None] = [None] * chambers
         self._mode = SupplyMode.RESTING
         self._chamber = 0
         self._since_count = 0
@@ -149,7 +152,7 @@ class AirSupply:
         self._served = None
         asking = False
         for chamber, demand in enumerate(demands):
-            if not demand.wants or demand.barred:
+            if not demand.wants or demand.barred or self._pauses(chamber, count, demand):
                 self._asked_count[chamber] = None
             else:
                 asking = True
@@ -187,6 +190,7 @@ class AirSupply:
         full = active.barred or active.deficit_mmhg <= rising_mmhg
         if full:
             self._served = self._chamber
+            self._served_count[self._chamber] = count
             # What it still wants, if anything, is a new request.
             self._asked_count[self._chamber] = None
         if full and waiting:
@@ -232,6 +236,13 @@ class AirSupply:
             return not self._is_touch(demand), self._asked_count[chamber] or 0, -demand.deficit_mmhg
 
         return min(asking, key=rank)
+
+    def _pauses(self, chamber: int, count: int, demand: Demand) -> bool:
+        """Whether the air that ``chamber`` has just got must do for now."""
+        served_count = self._served_count[chamber]
+        if served_count is None or not self._is_touch(demand):
+            return False
+        return count - served_count < self._parameters.pause_s * TICKS_PER_S
 
     def _is_touch(self, demand: Demand) -> bool:
         """A hold that sagged; the first mmHg of a rising set-point are none, else every new ramp would push in."""

@@ -16,6 +16,9 @@ __all__ = ["control_parameters", "firmware_config", "pneumatic_figures"]
 _TAPER_S = 0.08
 """Deficit over rate from which the pump slows down. Choice: as long as its lag; longer is slower to the target, shorter overshoots."""
 
+_PAUSE_LAGS = 2.0
+"""Of the pump: it is then at an eighth of its speed, below its least duty."""
+
 _SEAL_DELAYS = 2.0
 """Of a valve: after twice its delay it is as good as shut, also when it is 30 % slow."""
 
@@ -66,6 +69,7 @@ def control_parameters(board: Board) -> ControlParameters:
         supply=SupplyParameters(
             close_gain_s=delay_s,
             run_down_s=_RUN_DOWN_LAGS * board.pump.lag_s,
+            pause_s=_PAUSE_LAGS * board.pump.lag_s,
             seal_s=_SEAL_DELAYS * figures.valve_delay_s,
             relieve_mmhg=board.manifold.relief_mmhg,
         ),

@@ -1,6 +1,6 @@
 """The two ways to hold a pressure: bang-bang with hysteresis, and PI on the pump's duty with pulsed vents. One instance a chamber.
 
-Bang-bang within +/- 1.5 mmHg, centred 0.7 mmHg over the set-point because creep and leak only ever pull down, wears the valves least.
+Bang-bang within +/- 1.5 mmHg, centred a little over the set-point because creep and leak only ever pull down, wears the valves least.
 The PI regulator asks for a rate and gets it by the duty of the pump while its inlet stays open; outward it opens the vent in whole control
 periods and carries the remainder on. Far from the set-point both go full on (the fast path).
 
@@ -30,8 +30,8 @@ class RegulatorParameters:
     """Choice: slower than this a pump barely turns."""
     pi_band_mmhg: float = 0.9
     """Choice: nine times the noise of a reading; within it nothing moves."""
-    pi_centre_mmhg: float = 0.3
-    """Choice: a third of the band, for the same reason as the other centre."""
+    pi_centre_mmhg: float = 0.4
+    """Choice: just under half of the band, for the same reason as the other centre."""
     pi_reset_s: float = 0.6
     """Time of the integral part. Choice: shorter than the creep it has to follow, longer than the pump's lag."""
 

@@ -22,7 +22,7 @@ JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object 
 _BENCHES: dict[str, Callable[[], Coroutine[Any, Any, BenchReport]]] = {"gateway": bench_gateway}
 """What ``all`` runs here; ``timing`` runs in a program of its own and brings the host's rows with it."""
 
-_PROGRAMS = ("timing", "safety")
+_PROGRAMS = ("timing", "control", "safety")
 """What ``all`` runs in programs of their own."""
 
 
@@ -44,6 +44,12 @@ def host(as_json: JsonOption = False) -> None:
 def timing(context: typer.Context) -> None:
     """When steps really happen: four methods on the same radios, and a minute in real time."""
     raise typer.Exit(_run_program("timing", context.args))
+
+
+@app.command("control", context_settings={"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []})
+def control(context: typer.Context) -> None:
+    """How well both ways to hold a pressure do over 300 scattered plants."""
+    raise typer.Exit(_run_program("control", context.args))
 
 
 @app.command("safety", context_settings={"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []})

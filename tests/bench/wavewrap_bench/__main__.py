@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from wavewrap_bench.control import control
 from wavewrap_bench.safety_command import safety
 from wavewrap_bench.timing import STEPS, bench_timing
 from wavewrap_gateway.bench.report import print_report
@@ -45,6 +46,7 @@ def timing(
     raise typer.Exit(0 if report.ok else 1)
 
 
+app.command("control")(control)
 app.command("safety")(safety)
 
 
