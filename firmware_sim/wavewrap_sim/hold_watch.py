@@ -18,6 +18,9 @@ _QUIET_TICKS = 3
 _CREDIT_MMHG_S = 0.5
 """How fast vented air is forgotten. Choice: a limb gives back within some seconds what it took."""
 
+_EMPTY_MMHG, _EMPTY_ML = 1.0, 0.1
+"""A released chamber under these has no creep worth following. Choice: it would fall by less than 0.2 mmHg from it."""
+
 _OVER_MMHG = 3.0
 """Manifold over or under the chamber to say where its air goes. Choice: two zeros 1 mmHg off, and noise."""
 
@@ -52,10 +55,14 @@ class HoldWatch:
         dt_s = scene.dt_s
         for at, hold in enumerate(self._holds):
             pressure_mmhg = scene.pressure_mmhg[at]
+            released = scene.released[at]
+            if released and pressure_mmhg < _EMPTY_MMHG and hold.crept_ml < _EMPTY_ML:
+                hold.last_mmhg = pressure_mmhg
+                continue
             chamber = self._pneumatics.chambers[at]
             creep_ml_s = chamber.creep_ml_s(pressure_mmhg, hold.crept_ml)
             hold.crept_ml += creep_ml_s * dt_s
-            if scene.released[at]:
+            if released:
                 if hold.quiet_ticks or hold.lost_mmhg or hold.credit_mmhg or hold.fed_mmhg:
                     hold.release()
                 hold.last_mmhg = pressure_mmhg

@@ -25,6 +25,9 @@ _RELEASED_MMHG = 1.0
 
 _PERIOD_S = 0.01
 
+_NOTHING = Demand(False, True, 0.0, 0.0, 0.0, 0.0, 0.0, 1.0, False)
+"""Of a released chamber."""
+
 
 @dataclass(frozen=True, slots=True)
 class ControlParameters:
@@ -125,15 +128,17 @@ class PressureControl:
         demands = []
         vents = []
         for index, (chamber, pressure_mmhg) in enumerate(zip(self._chambers, pressures_mmhg, strict=True)):
+            if self.is_released(count, index):
+                if chamber.history:
+                    chamber.history.clear()
+                    chamber.regulator.reset()
+                vents.append(True)
+                demands.append(_NOTHING)
+                continue
             history = chamber.history
             dt_s = (count - history[-1][0]) / TICKS_PER_S if history else _PERIOD_S
             if not history or count - history[-1][0] >= _HISTORY_SPACING:
                 history.append((count, pressure_mmhg))
-            if self.is_released(count, index):
-                chamber.regulator.reset()
-                vents.append(True)
-                demands.append(_nothing(pressure_mmhg))
-                continue
             set_point = chamber.set_point
             ramp_mmhg_s = 0.0
             if count < set_point.end_count:
@@ -158,15 +163,10 @@ class PressureControl:
                 )
             )
         supply = self._supply
+        if supply.mode is SupplyMode.RESTING and all(vents) and all(demand.barred for demand in demands):
+            return self._safe
         supply.update(count, demands, manifold_mmhg)
         if supply.served is not None:
             self._chambers[supply.served].regulator.serve()
         inlet = supply.open_inlet
-        if inlet is None and supply.mode is SupplyMode.RESTING and all(vents):
-            return self._safe
         return Drive(supply.pump_duty, tuple(at == inlet for at in range(len(vents))), tuple(vents), supply.dump_open, supply.pump_enabled)
-
-
-def _nothing(pressure_mmhg: float) -> Demand:
-    """Of a released chamber."""
-    return Demand(False, True, pressure_mmhg, 0.0, 0.0, 0.0, 0.0, 1.0, False)
