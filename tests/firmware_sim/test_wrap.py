@@ -15,8 +15,9 @@ from wavewrap_protocol.errors import UsageError
 from wavewrap_protocol.payloads import Side
 from wavewrap_protocol.reports import Answer, Capabilities, StateReport, StepsReport, Telemetry, TimePong
 from wavewrap_protocol.units import TICK_MODULUS, tick_add
+from wavewrap_sim.faults import FAULT
 from wavewrap_sim.firmware import Outgoing
-from wavewrap_sim.log import LogEntry, PressureEntry, StateEntry, StepEntry
+from wavewrap_sim.log import FaultEntry, LogEntry, PressureEntry, StateEntry, StepEntry
 from wavewrap_sim.wrap import SimulatedWrap, WrapSettings
 
 SESSION = 77
@@ -213,3 +214,35 @@ def test_waking_times_follow_the_plan() -> None:
 def test_a_wrap_that_cannot_be_is_refused(chambers: int, ceiling_mmhg: float, message: str) -> None:
     with pytest.raises(UsageError, match=message):
         SimulatedWrap(WrapSettings("S-1", Side.LEFT, chambers=chambers, ceiling_mmhg=ceiling_mmhg), 0.0, print)
+
+
+def test_the_stop_button_vents() -> None:
+    gateway = Gateway(WrapSettings("S-1", Side.LEFT, seed=4))
+    gateway.arm()
+    gateway.plan(0, [(0.1, 0, 40.0, 0.0)])
+    gateway.run(2.0, renew=True)
+    assert min(gateway.wrap.pressure_mmhg[:1]) > 30.0
+    gateway.wrap.press_stop(gateway.now_s)
+    gateway.run(3.0, renew=True)
+    assert max(gateway.wrap.pressure_mmhg) < 5.0
+    states = [(entry.state, entry.cause) for entry in gateway.log if isinstance(entry, StateEntry)]
+    assert states[-2:] == [("venting", "stop"), ("idle", "vented")]
+
+
+def test_a_fault_of_the_settings_happens_and_a_hang_boots_the_wrap() -> None:
+    hose_off = FAULT.validate_python({"kind": "hose_off", "at_s": 4.0, "chamber": 1})
+    hang = FAULT.validate_python({"kind": "firmware_hang", "at_s": 20.0})
+    gateway = Gateway(WrapSettings("S-1", Side.LEFT, seed=4, faults=(hose_off, hang)))
+    gateway.arm()
+    gateway.plan(0, [(0.1, 0, 40.0, 0.0)])
+    gateway.run(8.0, renew=True)
+    assert next(entry.fault for entry in gateway.log if isinstance(entry, FaultEntry)) in ("no_rise", "leak")
+    gateway.run(12.0)
+    assert gateway.wrap.boots == 1
+    assert [entry.cause for entry in gateway.log if isinstance(entry, StateEntry)][-1] == "boot_watchdog"
+
+
+def test_a_fault_in_a_chamber_that_the_wrap_has_not_is_refused() -> None:
+    hose_off = FAULT.validate_python({"kind": "hose_off", "at_s": 4.0, "chamber": 2})
+    with pytest.raises(UsageError, match="hose_off in chamber 2: the wrap has 1"):
+        Gateway(WrapSettings("S-1", Side.LEFT, chambers=1, faults=(hose_off,)))
