@@ -73,5 +73,10 @@ def print_report(report: BenchReport) -> None:
     for check in report.checks:
         sign = "<=" if check.better == "lower" else ">="
         limit = "" if check.limit is None else f"{sign} {check.limit:g}"
-        table.add_row(check.name, f"{check.value:.2f}", check.unit, limit, "ok" if check.ok else "SHORT")
+        table.add_row(check.name, _round(check.value), check.unit, limit, "ok" if check.ok else "SHORT")
     Console().print(table)
+
+
+def _round(value: float) -> str:
+    """Two decimals, more where that would leave less than two digits."""
+    return f"{value:.2g}" if 0.0 < abs(value) < 0.1 else f"{value:.2f}"

@@ -22,7 +22,7 @@ JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object 
 _BENCHES: dict[str, Callable[[], Coroutine[Any, Any, BenchReport]]] = {"gateway": bench_gateway}
 """What ``all`` runs here; ``timing`` runs in a program of its own and brings the host's rows with it."""
 
-_PROGRAMS = ("timing", "control", "safety")
+_PROGRAMS = ("timing", "plant", "control", "safety")
 """What ``all`` runs in programs of their own."""
 
 
@@ -56,6 +56,12 @@ def control(context: typer.Context) -> None:
 def safety(context: typer.Context) -> None:
     """What a wrap does about every fault, alone and in pairs, that it raises no alarm without one, and a million hostile writes."""
     raise typer.Exit(_run_program("safety", context.args))
+
+
+@app.command("plant", context_settings={"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []})
+def plant(context: typer.Context) -> None:
+    """The simulated air against scipy's Radau on the same inputs, and how much faster than time it runs."""
+    raise typer.Exit(_run_program("plant", context.args))
 
 
 @app.command("all")

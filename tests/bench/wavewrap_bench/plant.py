@@ -1,0 +1,101 @@
+"""``bench plant``: the plant's error against scipy's Radau on the same inputs, and how much faster than time it runs.
+
+Errors depend on no machine; speeds are processor time of one core, the machine stands in the report.
+"""
+
+from collections.abc import Sequence
+from time import process_time
+from typing import Any
+
+import numpy as np
+
+from wavewrap_bench.plant_reference import integrate_reference
+from wavewrap_bench.plant_wave import CHAMBERS, GRID_S, Segment, make_wave, play
+from wavewrap_board.files import REFERENCE_BOARD, load_board
+from wavewrap_gateway.bench.report import BenchReport, Check, describe_machine
+from wavewrap_sim.from_board import plant_of
+from wavewrap_sim.plant_parameters import PlantParameters
+from wavewrap_sim.pneumatics import MAX_SUBSTEP_S, Plant
+
+__all__ = ["ERROR_MAX_MMHG", "bench_plant", "measure_errors", "measure_speed"]
+
+ERROR_MAX_MMHG = 0.02
+"""Of a chamber at steps of 1 ms."""
+
+STEP_S = 1e-3
+
+ERROR_STEPS_S = (1e-3, 2e-3, MAX_SUBSTEP_S, 5e-3)
+
+SPEEDS = ((1, 10.0, 20.0), (100, 5.0, 5.0), (10_000, None, 0.1))
+"""Wraps, the least simulated seconds a second at steps of 1 ms, and simulated seconds to measure."""
+
+SCATTER = 0.3
+
+
+def bench_plant(seed: int = 1) -> BenchReport:
+    """The minute of :func:`wavewrap_bench.plant_wave.make_wave`, and the speeds. Raises :class:`ArithmeticError` where Radau gives up."""
+    wrap = plant_of(load_board(REFERENCE_BOARD))
+    wave = make_wave()
+    errors = measure_errors(wrap, wave, ERROR_STEPS_S)
+    speeds = measure_speed(wrap, seed)
+    checks: list[Check] = []
+    for row in errors:
+        step_ms = 1e3 * row["step_s"]
+        limit = ERROR_MAX_MMHG if row["step_s"] == STEP_S else None
+        checks.append(Check(name=f"chambers, {step_ms:g} ms steps, max", value=row["max_mmhg"], unit="mmHg", limit=limit, better="lower"))
+        manifold = row["manifold_max_mmhg"]
+        checks.append(Check(name=f"manifold, {step_ms:g} ms steps, max", value=manifold, unit="mmHg", limit=None, better="lower"))
+    for row in speeds:
+        name = f"{row['wraps']} wraps, {1e3 * row['step_s']:g} ms steps"
+        checks.append(Check(name=name, value=row["x_real_time"], unit="x real time", limit=row["limit"], better="higher"))
+    details: dict[str, Any] = {"seed": seed, "errors": errors, "speeds": speeds}
+    return BenchReport(bench="plant", machine=describe_machine(), checks=checks, details=details)
+
+
+def measure_errors(wrap: PlantParameters, wave: list[Segment], steps_s: Sequence[float]) -> list[dict[str, Any]]:
+    """For each step the largest error over all chambers, its 99th percentile, where it was, and the manifold's, in mmHg."""
+    true_mmhg, true_manifold_mmhg = integrate_reference(wrap, wave)
+    names = [segment.name for segment in wave for _ in range(round(segment.duration_s / GRID_S))]
+    rows = []
+    for step_s in steps_s:
+        pressure_mmhg, manifold_mmhg = play(Plant([wrap], step_s), wave)
+        error_mmhg = np.abs(pressure_mmhg - true_mmhg).max(axis=1)
+        manifold_error_mmhg = np.abs(manifold_mmhg - true_manifold_mmhg)
+        rows.append(
+            {
+                "step_s": step_s,
+                "max_mmhg": float(error_mmhg.max()),
+                "p99_mmhg": float(np.quantile(error_mmhg, 0.99)),
+                "during": names[int(error_mmhg.argmax())],
+                "manifold_max_mmhg": float(manifold_error_mmhg.max()),
+                "manifold_p99_mmhg": float(np.quantile(manifold_error_mmhg, 0.99)),
+            }
+        )
+    return rows
+
+
+def measure_speed(wrap: PlantParameters, seed: int) -> list[dict[str, Any]]:
+    """Simulated seconds a second of processor time, at steps of 1 ms and at the simulator's own, commands every 10 ms.
+
+    Each of the wraps is scattered, and each plays a wave of its own phase: one chamber after the other, hold, vent.
+    """
+    rows = []
+    for wraps, limit, seconds in SPEEDS:
+        rng = np.random.default_rng(seed)
+        distinct = [wrap.scattered(rng, SCATTER) for _ in range(min(wraps, 100))]
+        parameters = [distinct[at % len(distinct)] for at in range(wraps)]
+        phase = rng.integers(0, 300, wraps)
+        for step_s in (STEP_S, MAX_SUBSTEP_S):
+            plant = Plant(parameters, step_s)
+            spent_s = 0.0
+            for tick in range(round(seconds / GRID_S)):
+                moment = (tick + phase) % 300 // 50
+                filling = moment < CHAMBERS
+                inlets = moment[:, None] == np.arange(CHAMBERS)
+                vents = np.repeat((moment == CHAMBERS + 1)[:, None], CHAMBERS, axis=1)
+                begun_s = process_time()
+                plant.step(GRID_S, filling.astype(np.float64), inlets, vents, ~filling)
+                spent_s += process_time() - begun_s
+            held = limit if step_s == STEP_S else None
+            rows.append({"wraps": wraps, "step_s": step_s, "x_real_time": seconds / spent_s, "limit": held})
+    return rows
