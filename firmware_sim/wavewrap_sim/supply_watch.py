@@ -47,8 +47,12 @@ Choice: an inlet 30 % narrow has twice the drop; behind a blocked one the manifo
 _TELLING_MMHG = 2.0
 """Rise expected before a high manifold is explained. Choice: twenty times the noise, a tenth of a second of the slowest inflation."""
 
-_RACING_FACTOR = 2.0
-"""A chamber that rises by more than this over the board's has a pump that does not heed its duty. Choice: 30 % on all adds up to 1.9."""
+_RACING_FACTOR = 1.4
+"""A chamber that rises by more than this over the board's under a high manifold has a pump that does not heed its duty; behind a blocked
+inlet it would not rise at all. Choice: between the two."""
+
+_ON_MANIFOLD_MMHG = 2.5
+"""A chamber this near to a manifold that cannot be charged stands on it. Choice: an inlet's drop at the least duty, and noise."""
 
 _RUN_DOWN_SPIN = 0.1
 """A pump this slow moves no air to speak of. Choice: at a tenth of the flow the dump has a hundredth of the drop."""
@@ -134,10 +138,10 @@ class SupplyWatch:
         gaps_mmhg = [abs(scene.manifold_mmhg - mmhg) for mmhg in scene.pressure_mmhg]
         nearest = min(range(len(gaps_mmhg)), key=gaps_mmhg.__getitem__)
         fed_mmhg = scene.pressure_mmhg[nearest]
-        takes = fed_mmhg > limits.OVER_THRESHOLD_MMHG or fed_mmhg - fill.lowest_mmhg[nearest] > _TAKES_MMHG
-        if gaps_mmhg[nearest] < figures.agree_mmhg and takes:
+        takes = fed_mmhg > limits.VENTED_MMHG or fed_mmhg - fill.lowest_mmhg[nearest] > _TAKES_MMHG
+        if gaps_mmhg[nearest] < _ON_MANIFOLD_MMHG and takes:
             return [Finding(Fault.INLET_STUCK, nearest, scene.pressure_mmhg[nearest])]
-        fed = self._fed_instead(scene, fill)
+        fed = self._fed_instead(scene, fill, _TAKES_MMHG)
         if fed is not None:
             return [Finding(Fault.INLET_STUCK, fed, scene.pressure_mmhg[fed])]
         return [Finding(Fault.PUMP_WEAK, ALL_CHAMBERS, scene.manifold_mmhg)]
@@ -184,7 +188,7 @@ class SupplyWatch:
             return Finding(Fault.SENSOR, ALL_CHAMBERS, scene.manifold_mmhg)
         if head_mmhg > _BLOCKED_FACTOR * drop_mmhg + _BLOCKED_MMHG:
             return Finding(Fault.BLOCKED, at, pressure_mmhg)
-        fed = self._fed_instead(scene, fill)
+        fed = self._fed_instead(scene, fill, self._figures.crosstalk_mmhg)
         if fed is not None:
             return Finding(Fault.INLET_STUCK, fed, scene.pressure_mmhg[fed])
         if drop_mmhg > _JUDGED_DROP_MMHG and head_mmhg < self._figures.no_drop_fraction * drop_mmhg:
@@ -198,16 +202,23 @@ class SupplyWatch:
             return Finding(Fault.SENSOR, ALL_CHAMBERS, scene.manifold_mmhg)
         if scene.same_ticks[at] >= _STILL_TICKS:
             return Finding(Fault.SENSOR, at, pressure_mmhg)
+        falls = [
+            0.0 if vent or other == at else was - now
+            for other, (was, now, vent) in enumerate(zip(fill.from_mmhg, scene.pressure_mmhg, scene.drive.vent_open, strict=True))
+        ]
+        feeds = max(range(len(falls)), key=falls.__getitem__)
+        if falls[feeds] > self._figures.crosstalk_mmhg:
+            return Finding(Fault.INLET_STUCK, feeds, scene.pressure_mmhg[feeds])
         if pressure_mmhg - fill.start_mmhg > _RACING_FACTOR * fill.expected_mmhg:
             return Finding(Fault.PUMP_STUCK, ALL_CHAMBERS, scene.manifold_mmhg)
         return Finding(Fault.BLOCKED, at, pressure_mmhg)
 
-    def _fed_instead(self, scene: Scene, fill: _Fill) -> int | None:
-        """Another chamber that has risen since, though its inlet is told shut."""
+    def _fed_instead(self, scene: Scene, fill: _Fill, least_mmhg: float) -> int | None:
+        """Another chamber that has risen by ``least_mmhg`` since, though its inlet is told shut."""
         rises = [now - low for now, low in zip(scene.pressure_mmhg, fill.lowest_mmhg, strict=True)]
         rises[scene.chamber] = 0.0
         most = max(range(len(rises)), key=rises.__getitem__)
-        return most if rises[most] > self._figures.crosstalk_mmhg else None
+        return most if rises[most] > least_mmhg else None
 
     def _probe(self, scene: Scene) -> list[Finding]:
         at, figures = scene.chamber, self._figures
