@@ -13,8 +13,8 @@ Free air is the state and pressure follows from it, so a closed system keeps its
 0.5 with the actuators' mean over the step. The manifold follows within a millisecond, so its theta grows with its stiffness as exponential
 fitting has it: with 0.5 it would ring where chambers equalise or the dump is open. The Jacobian, an arrowhead, is solved by elimination.
 
-What may befall it: :mod:`wavewrap_sim.plant_conditions`. Not responsible for sensing or control. Arrays have the shape (wraps,
-chambers), so many wraps step at once.
+What may befall it: :mod:`wavewrap_sim.plant_conditions`. Not responsible for sensing or control. Many wraps step at once: arrays
+have the shape (wraps, chambers) outside, and inside (chambers, wraps), whose parts are contiguous; what a wrap has one of is (1, wraps).
 """
 
 from collections.abc import Sequence
@@ -89,13 +89,13 @@ class Plant:
         """What befalls these wraps; write to its arrays at any time."""
 
         def column(name: str) -> Array:
-            return np.array([[attrgetter(name)(wrap)] for wrap in parameters], dtype=np.float64)
+            return np.array([[attrgetter(name)(wrap) for wrap in parameters]], dtype=np.float64)
 
         def table(name: str) -> Array:
-            return np.array([[getattr(chamber, name) for chamber in wrap.chambers] for wrap in parameters], dtype=np.float64)
+            return np.array([[getattr(wrap.chambers[at], name) for wrap in parameters] for at in range(chambers)], dtype=np.float64)
 
         def valves(name: str) -> Array:
-            return np.array([[getattr(valve, name) for valve in _valves_of(wrap)] for wrap in parameters], dtype=np.float64)
+            return np.array([[getattr(valve, name) for valve in _valves_of(wrap)] for wrap in parameters], dtype=np.float64).T.copy()
 
         self._pump_free_ml_s = column("pump.free_flow_ml_s")
         self._pump_stall_mmhg = column("pump.stall_mmhg")
@@ -111,20 +111,22 @@ class Plant:
         self._creep_s = table("creep_s")
         self._leak = table("leak_ml_s_mmhg")
         self._tube = table("tube_mmhg_s_ml")
-        rest = np.concatenate((np.zeros(shape), np.ones((shape[0], chambers + 1))), axis=1)
+        inside = (chambers, len(parameters))
+        rest = np.zeros((2 * chambers + 1, len(parameters)))
+        rest[chambers:] = 1.0
         self._valves = ValveTrain(valves("dead_s"), valves("lag_s"), rest)
         self._valve_flow = ValveFlow(valves("conductance_ml_s_mmhg"), valves("critical_ratio"), chambers)
 
         self._time_s = 0.0
-        self._duty = np.zeros((shape[0], 1))
-        self._manifold = np.zeros((shape[0], 1))
-        self._pressure = np.zeros(shape)
-        self._creep = np.zeros(shape)
-        self._swell = np.zeros(shape)
-        self._coldness = np.ones(shape)
+        self._duty = np.zeros((1, len(parameters)))
+        self._manifold = np.zeros((1, len(parameters)))
+        self._pressure = np.zeros(inside)
+        self._creep = np.zeros(inside)
+        self._swell = np.zeros(inside)
+        self._coldness = np.ones(inside)
         self._room_share = self._coldness / ATMOSPHERE_MMHG
         self._air_ml = self._dead_ml.copy()
-        self._drop = np.zeros((shape[0], 2 * chambers + 1))
+        self._drop = np.zeros_like(rest)
         self._seen = self.conditions.fingerprint
         self._take_conditions()
         self._duty_target = self._duty
@@ -133,17 +135,17 @@ class Plant:
     @property
     def pressure_mmhg(self) -> Array:
         """True pressure, shape (wraps, chambers)."""
-        return self._pressure.copy()
+        return self._pressure.T.copy()
 
     @property
     def manifold_mmhg(self) -> Array:
         """True pressure of each manifold, shape (wraps,)."""
-        return self._manifold[:, 0].copy()
+        return self._manifold[0].copy()
 
     @property
     def free_air_ml(self) -> Array:
         """Free air in each wrap over an empty manifold, shape (wraps,)."""
-        total: Array = self._air_ml.sum(axis=1) + (self._manifold * self._manifold_ml_mmhg)[:, 0]
+        total: Array = self._air_ml.sum(axis=0) + (self._manifold * self._manifold_ml_mmhg)[0]
         return total
 
     @property
@@ -153,8 +155,9 @@ class Plant:
             return None
         h_s, moved, leak = self._last
         risen = moved.theta * moved.manifold_delta
-        dump, relief = ((flow + slope * risen)[:, 0] for flow, slope in (moved.dump, moved.relief))
-        return Flows(h_s, (moved.pump[0] - moved.pump[1] * risen)[:, 0], dump, relief, moved.inlet, moved.vent, leak)
+        dump, relief = ((flow + slope * risen)[0] for flow, slope in (moved.dump, moved.relief))
+        pump = (moved.pump[0] - moved.pump[1] * risen)[0]
+        return Flows(h_s, pump, dump, relief, moved.inlet.T.copy(), moved.vent.T.copy(), leak.T.copy())
 
     def step(self, dt_s: float, pump_duty: ArrayLike, inlet_open: ArrayLike, vent_open: ArrayLike, dump_open: ArrayLike) -> None:
         """Move the physics by ``dt_s`` under these commands.
@@ -165,18 +168,18 @@ class Plant:
             return
         command: Array = np.empty_like(self._drop)
         chambers = self._shape[1]
-        command[:, :chambers] = inlet_open
-        command[:, chambers:-1] = vent_open
-        command[:, -1] = dump_open
-        duty: Array = np.asarray(pump_duty, dtype=np.float64).reshape(-1, 1)
+        command[:chambers] = np.asarray(inlet_open, dtype=np.float64).T
+        command[chambers:-1] = np.asarray(vent_open, dtype=np.float64).T
+        command[-1] = dump_open
+        duty: Array = np.asarray(pump_duty, dtype=np.float64).reshape(1, -1)
         if (seen := self.conditions.fingerprint) != self._seen:
             self._seen = seen
             self._take_conditions()
         self._duty_target = duty if self._held_duty is None else np.where(np.isnan(self._held_duty), duty, self._held_duty)
         self._valves.command(self._time_s, command)
         conditions = self.conditions
-        swell_ml_s = (conditions.swell_ml - self._swell) / dt_s
-        coldness = ROOM_K / (ROOM_K + conditions.warmth_k)
+        swell_ml_s = (conditions.swell_ml.T - self._swell) / dt_s
+        coldness = ROOM_K / (ROOM_K + conditions.warmth_k.T.copy())
         cooling_s = (coldness - self._coldness) / dt_s
         drift = swell_ml_s.any() or cooling_s.any()
         count = max(1, ceil(dt_s / self._max_substep_s))
@@ -185,25 +188,26 @@ class Plant:
             self._substep(h_s, (swell_ml_s, cooling_s) if drift else None)
             self._time_s += h_s
         if drift:
-            self._swell, self._coldness = conditions.swell_ml.copy(), coldness
+            self._swell, self._coldness = conditions.swell_ml.T.copy(), coldness
             self._room_share = coldness / ATMOSPHERE_MMHG
 
     def _take_conditions(self) -> None:
         conditions = self.conditions
-        held = np.concatenate((conditions.inlet_held, conditions.vent_held, conditions.dump_held[:, None]), axis=1)
+        held = np.concatenate((conditions.inlet_held.T, conditions.vent_held.T, conditions.dump_held[None]))
         self._valves.hold(held)
-        held_duty = conditions.pump_held_duty[:, None].copy()
+        held_duty = conditions.pump_held_duty[None].copy()
         self._held_duty = None if np.isnan(held_duty).all() else held_duty
-        self._free_flow_ml_s = self._pump_free_ml_s * conditions.pump_efficiency[:, None]
-        tube = self._tube + conditions.kink_mmhg_s_ml
-        self._tubes = np.concatenate((tube, tube, np.full((self._shape[0], 1), GALLERY_MMHG_S_ML)), axis=1)
-        off = 1.0 - conditions.hose_on
-        self._hose = conditions.hose_on.copy() if off.any() else None
+        self._free_flow_ml_s = self._pump_free_ml_s * conditions.pump_efficiency[None]
+        tube = self._tube + conditions.kink_mmhg_s_ml.T
+        self._tubes = np.concatenate((tube, tube, np.full((1, self._shape[0]), GALLERY_MMHG_S_ML)))
+        hose = conditions.hose_on.T.copy()
+        off = 1.0 - hose
+        self._hose = hose if off.any() else None
         self._even_leak = self._leak + _HOSE_END_ML_S_MMHG * off
-        square = conditions.leak_at_60_ml_s / LEAK_AT_MMHG**2
+        square = np.ascontiguousarray(conditions.leak_at_60_ml_s.T) / LEAK_AT_MMHG**2
         self._square_leak = square if square.any() else None
-        self._soft_now_ml = self._soft_ml + conditions.slack_ml
-        self._taut_ml_mmhg = self._compliance * conditions.compliance_factor
+        self._soft_now_ml = self._soft_ml + conditions.slack_ml.T
+        self._taut_ml_mmhg = self._compliance * conditions.compliance_factor.T
         self._creep_ml_mmhg = self._creep_fraction * self._taut_ml_mmhg
         self._creep_by = _THETA * self._creep_ml_mmhg
         self._even_leak_by = _THETA * self._even_leak
@@ -307,12 +311,12 @@ class Plant:
             at_chamber, at_manifold = pressure + off_chamber, manifold + off_manifold
         seen = at_chamber if hose is None else at_chamber * hose
         drop = self._drop
-        np.subtract(at_manifold, seen, drop[:, :chambers])
-        drop[:, chambers:-1] = seen
-        drop[:, -1:] = at_manifold
+        np.subtract(at_manifold, seen, drop[:chambers])
+        drop[chambers:-1] = seen
+        drop[-1:] = at_manifold
         flow, by_up, by_down = self._valve_flow.evaluate(drop, seen, opening, self._tubes)
-        inlet, vent, dump = flow[:, :chambers], flow[:, chambers:-1], flow[:, -1:]
-        from_manifold, to_room, from_dump = by_up[:, :chambers], by_up[:, chambers:-1], by_up[:, -1:]
+        inlet, vent, dump = flow[:chambers], flow[chambers:-1], flow[-1:]
+        from_manifold, to_room, from_dump = by_up[:chambers], by_up[chambers:-1], by_up[-1:]
         if hose is not None:
             by_down *= hose
             to_room *= hose
@@ -332,7 +336,7 @@ class Plant:
         escape_by = relief_by + pump_by
         escape_by += from_dump
         store = self._manifold_ml_mmhg / h_s
-        stiffness = from_manifold.sum(axis=1, keepdims=True)
+        stiffness = np.add.reduce(from_manifold, axis=0, keepdims=True)
         stiffness += escape_by
         stiffness /= store
         np.maximum(stiffness, _LEAST_STIFFNESS, out=stiffness)
@@ -350,12 +354,12 @@ class Plant:
         share = by_down / diagonal
         kept = 1.0 - share if hose is None else 1.0 - share * hose
         kept *= from_manifold
-        manifold_diagonal = kept.sum(axis=1, keepdims=True)
+        manifold_diagonal = np.add.reduce(kept, axis=0, keepdims=True)
         manifold_diagonal += theta * escape_by
         manifold_diagonal += store
         share *= rest
         share -= inlet
-        manifold_delta = share.sum(axis=1, keepdims=True)
+        manifold_delta = np.add.reduce(share, axis=0, keepdims=True)
         manifold_delta += pump
         manifold_delta -= dump
         manifold_delta -= relief

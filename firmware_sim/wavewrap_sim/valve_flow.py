@@ -4,7 +4,7 @@ Valve and tube in series: the subsonic branch of ISO 6358 with Poiseuille's law,
 ``K = C^2 2/(1-b) (P_1 - |dp| / (2(1-b)))``, ``P_1`` the absolute pressure upstream. It cannot choke: 400 mmHg against the room is a
 pressure ratio of 0.66, over b. A valve that stands open in part has that part of C.
 
-Arrays have the shape (wraps, valves); the first ``inner`` valves lie between manifold and chambers, the others lead to the room.
+Arrays have the shape (valves, wraps); the first ``inner`` valves lie between manifold and chambers, the others lead to the room.
 """
 
 import numpy as np
@@ -41,7 +41,7 @@ class ValveFlow:
         mean = self._half_beta * size
         mean += half
         mean += ATMOSPHERE_MMHG
-        mean[:, :inner] += chamber
+        mean[:inner] += chamber
         root_k = self._gain * mean
         np.sqrt(root_k, root_k)
         root_k *= opening
@@ -66,7 +66,7 @@ class ValveFlow:
         by_up = side + self._half_beta
         by_up *= fall
         by_up += slope
-        by_down: Array = self._half_beta[:, :inner] - side[:, :inner]
-        by_down *= fall[:, :inner]
-        by_down += slope[:, :inner]
+        by_down: Array = self._half_beta[:inner] - side[:inner]
+        by_down *= fall[:inner]
+        by_down += slope[:inner]
         return flow, by_up, by_down

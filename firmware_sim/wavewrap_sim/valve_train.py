@@ -1,6 +1,6 @@
 """How far each valve stands open: dead time and a first-order lag behind the commands, and valves that are stuck.
 
-Not responsible for what flows through them (:mod:`wavewrap_sim.valve_flow`). Arrays have the shape (wraps, valves).
+Not responsible for what flows through them (:mod:`wavewrap_sim.valve_flow`). Arrays have one shape, here (valves, wraps).
 """
 
 from collections import deque
