@@ -7,6 +7,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 from random import Random
 
 from bumble.transport.common import Transport
@@ -150,12 +151,19 @@ async def on_the_air(
         wrap = make_wrap(settings, clock(), log.append)
         address = f"F0:57:52:00:00:{index + 1:02X}"
         controller = AirController(f"wrap {index + 1}", link=air, public_address=f"00:00:5E:00:52:{index + 1:02X}")
-        stations.append(Station(air, wrap, controller, WrapPeripheral(wrap, controller, address, clock), address, log))
+        peripheral = WrapPeripheral(wrap, controller, address, clock, lose_links=partial(_lose_links, air, controller))
+        stations.append(Station(air, wrap, controller, peripheral, address, log))
     async with AsyncExitStack() as stack:
         for station in stations:
             await station.peripheral.start()
             stack.push_async_callback(station.peripheral.stop)
         yield air, stations
+
+
+def _lose_links(air: CuttableAir, controller: AirController) -> None:
+    """Its wrap has started again."""
+    air.cut(controller)
+    air.restore(controller)
 
 
 @asynccontextmanager

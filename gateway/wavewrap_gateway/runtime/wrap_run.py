@@ -186,6 +186,10 @@ class WrapRun:
             await self.feed.fill()
         except LinkError:
             return
+        except DeviceError:
+            # A wrap that has left the session refuses; its report of why came before the refusal, and says more.
+            self.check()
+            raise
 
     async def vent(self, *, graceful: bool, deadline_s: float) -> bool:
         """END or STOP until the wrap proves that it is vented, or ``deadline_s`` (host).
