@@ -100,6 +100,7 @@ class SupplyWatch:
         self._probe_gap_mmhg: float | None = None
         self._probe_last_mmhg = 0.0
         self._probe_s = 0.0
+        self._probe_from_mmhg = 0.0
 
     @property
     def idle_s(self) -> float:
@@ -225,6 +226,8 @@ class SupplyWatch:
         pressure_mmhg, manifold_mmhg = scene.pressure_mmhg[at], scene.manifold_mmhg
         fell_mmhg, self._probe_last_mmhg = self._probe_last_mmhg - pressure_mmhg, pressure_mmhg
         self._probe_s = self._probe_s + scene.dt_s if scene.drive.inlet_open[at] else 0.0
+        if self._probe_s <= scene.dt_s:
+            self._probe_from_mmhg = pressure_mmhg
         if self._probe_s < _SETTLED_S:
             self._probe_gap_mmhg = None
             return []
@@ -232,7 +235,7 @@ class SupplyWatch:
         last_mmhg, self._probe_gap_mmhg = self._probe_gap_mmhg, gap_mmhg
         if last_mmhg is None or abs(last_mmhg + gap_mmhg) < 2.0 * figures.agree_mmhg:
             return []
-        if fell_mmhg > _EMPTYING_MMHG:
+        if fell_mmhg > _EMPTYING_MMHG or self._probe_from_mmhg - pressure_mmhg > figures.crosstalk_mmhg:
             # Through a dump that does not shut: that manifold the pump could not charge either.
             return [Finding(Fault.PUMP_WEAK, ALL_CHAMBERS, manifold_mmhg)]
         if abs(last_mmhg - gap_mmhg) > _SWINGING_MMHG:
