@@ -29,8 +29,9 @@ lint: venv  ## style, types and the contracts between the floors
 	$(BIN)/mypy --namespace-packages --explicit-package-bases tests
 	$(BIN)/lint-imports
 
-fuzz: venv  ## 200,000 inputs to every decoder of the wire
+fuzz: venv  ## 200,000 inputs to every decoder of the wire, 50,000 hostile writes to the firmware
 	$(BIN)/python tests/fuzz/fuzz_codec.py
+	$(BIN)/python tests/fuzz/fuzz_firmware.py
 
 # One after the other, so that the last line is that of pytest, also under make -j.
 check:  ## all of lint, fuzz and test

@@ -39,7 +39,7 @@ from wavewrap_sim.sensors import PressureSensors
 __all__ = ["HostileResult", "play_hostile"]
 
 WRAPS = 32
-WRITES_A_TICK = 12
+WRITES_A_TICK = 5
 """Between two control ticks of one wrap."""
 
 STOP_PART = 0.005

@@ -108,9 +108,9 @@ def _faulty(board: Board, seed: int, programs: Sequence[tuple[str, Program]], na
     rng = np.random.default_rng((seed, faults))
     runs = []
     for at in range(count):
-        # Kind and preset go through all their combinations, for their numbers have few common divisors.
+        # Every kind meets each preset in turn.
         kinds = (FAULT_KINDS[at % len(FAULT_KINDS)],) if faults == 1 else _pair(rng)
-        runs.append(_faulty_run(board, rng, "", programs[(at // len(FAULT_KINDS) + at) % len(programs)], kinds))
+        runs.append(_faulty_run(board, rng, "", programs[(at // len(FAULT_KINDS) + at % len(FAULT_KINDS)) % len(programs)], kinds))
     runs.sort(key=lambda run: run.onset_s)
     return _cut(name, (seed, faults), runs, BATCH_RUNS)
 
