@@ -128,7 +128,7 @@ def test_a_defect_is_found_stops_the_pump_and_is_acknowledged_when_it_is_gone(
     bench.run(5.0)
     assert max(bench.pressure_mmhg) < 5.0
     assert bench.acknowledge().result is Result.OK
-    assert bench.firmware.state is DeviceState.IDLE
+    assert bench.firmware.fault is Fault.NONE
     assert bench.firmware.drive == Drive.safe(bench.chambers)
 
 

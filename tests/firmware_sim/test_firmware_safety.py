@@ -5,24 +5,18 @@ from collections.abc import Callable
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.support.firmware_bench import SESSION, FirmwareBench, bench_config
+from tests.support.firmware_bench import SESSION, FirmwareBench, armed, bench_config, inflate
 
 from wavewrap_protocol import uuids
 from wavewrap_protocol.commands import Acknowledge, Arm, End, Renew, Stream
 from wavewrap_protocol.enums import Cause, DeviceState, Fault, Result, StepOutcome
 from wavewrap_protocol.states import PRESSURISING
 from wavewrap_protocol.units import TICK_MODULUS
-from wavewrap_sim.firmware import Firmware, FirmwareConfig, Inputs
-from wavewrap_sim.firmware_config import CONTROL_PERIOD_TICK, StateChanged
+from wavewrap_sim.firmware import Inputs
+from wavewrap_sim.firmware_config import CONTROL_PERIOD_TICK
 from wavewrap_sim.pressure_control import Drive
 
 SAFE = Drive.safe(4)
-
-
-def armed(boot_tick: int = 0, config: FirmwareConfig | None = None, ceiling_mmhg: float = 80.0) -> FirmwareBench:
-    bench = FirmwareBench(config, boot_tick)
-    bench.arm(ceiling_mmhg)
-    return bench
 
 
 def keeps_the_law(bench: FirmwareBench) -> bool:
@@ -32,14 +26,6 @@ def keeps_the_law(bench: FirmwareBench) -> bool:
         return sum(drive.inlet_open) <= 1 and 0.0 <= drive.pump_duty <= 1.0
     relieved = [at for at, inlet in enumerate(drive.inlet_open) if inlet]
     return drive == Drive.safe(bench.config.chambers, relieved) and (not relieved or bench.firmware.fault is Fault.VENT_FAILED)
-
-
-def inflate(bench: FirmwareBench, target_mmhg: float, chamber: int = 0) -> None:
-    """A step from now on, and the pressure that it brings."""
-    bench.plan(0, [(bench.tick + 1, chamber, target_mmhg, 0)])
-    bench.run(0.02)
-    bench.pressure_mmhg[chamber] = target_mmhg
-    bench.run(0.02)
 
 
 def only_fault(bench: FirmwareBench) -> tuple[Fault, int]:
@@ -266,67 +252,6 @@ def test_one_noisy_reading_faults_nobody() -> None:
 
 
 CHARACTERISTICS = [uuids.CONTROL, uuids.STOP, uuids.PLAN, uuids.TIME, uuids.TELEMETRY, uuids.REPORT, uuids.CAPABILITIES, "none"]
-
-
-def test_the_button_on_the_wrap_stops_like_a_stop() -> None:
-    bench = armed()
-    inflate(bench, 40.0)
-    bench.stop_pressed = True
-    bench.run(0.02)
-    assert (bench.states()[-1].state, bench.states()[-1].cause) == (DeviceState.VENTING, Cause.STOP)
-    assert bench.firmware.drive == SAFE
-    bench.run(1.0)
-    assert bench.firmware.state is DeviceState.IDLE
-
-
-def test_the_battery_reserve_ends_a_session_in_order_and_refuses_the_next() -> None:
-    bench = armed()
-    inflate(bench, 40.0)
-    levels = bench.config.battery
-    bench.battery_pct = levels.reserve_pct
-    bench.run(0.1)
-    assert bench.firmware.state is DeviceState.RUNNING
-    bench.battery_pct = levels.reserve_pct - 0.1
-    bench.run(1.0)
-    assert [(report.state, report.cause) for report in bench.states()[-2:]] == [
-        (DeviceState.VENTING, Cause.BATTERY_LOW),
-        (DeviceState.IDLE, Cause.VENTED),
-    ]
-    assert bench.faults() == []
-    assert bench.command(Arm(2, 5_000, 8_000)).result is Result.BATTERY_LOW
-
-
-@pytest.mark.parametrize("cause", [Cause.BOOT, Cause.BOOT_WATCHDOG, Cause.BOOT_BROWN_OUT])
-def test_the_first_report_says_why_it_booted(cause: Cause) -> None:
-    (event,) = Firmware(bench_config(), 1, 0, cause).take_events()
-    assert isinstance(event, StateChanged)
-    assert (event.state, event.cause) == (DeviceState.IDLE, cause)
-
-
-def test_the_first_compressions_are_eased_and_say_so() -> None:
-    """70 %, then 85 % of the device's own 80 mmHg, then all of it; a target under that is left alone."""
-    bench = armed()
-    for number, reached_mmhg in enumerate((56.0, 68.0, 70.0)):
-        bench.plan(4 * number, [(bench.tick + 1, 0, 70.0, 0), (bench.tick + 2, 1, 40.0, 0)])
-        bench.run(3.0)
-        assert bench.pressure_mmhg[0] == pytest.approx(reached_mmhg, abs=2.5)
-        bench.plan(4 * number + 2, [(bench.tick + 1, 0, 0.0, 0), (bench.tick + 1, 1, 0.0, 0)])
-        bench.run(5.0)
-    eased, executed = StepOutcome.EASED, StepOutcome.EXECUTED
-    assert [r.outcome for r in bench.records()] == [eased, executed, executed, executed] * 2 + [executed] * 4
-
-
-def test_the_first_inflation_of_a_chamber_is_slow_up_to_10_mmhg() -> None:
-    bench = armed()
-    bench.moves = False
-    figures = bench.config.detection
-    bench.plan(0, [(bench.tick + 1, 0, 50.0, 0)])
-    bench.pressure_mmhg[0] = figures.gentle_mmhg - 0.1
-    bench.run(0.1)
-    assert 0.0 < bench.firmware.drive.pump_duty <= figures.gentle_duty
-    bench.pressure_mmhg[0] = figures.gentle_mmhg + 0.1
-    bench.run(0.03)
-    assert bench.firmware.drive.pump_duty > figures.gentle_duty
 
 
 def put_into(bench: FirmwareBench, state: DeviceState) -> None:

@@ -162,3 +162,18 @@ def only_answer(messages: Sequence[DeviceMessage]) -> Answer:
     answers = [message for message in messages if isinstance(message, Answer)]
     assert len(answers) == 1
     return answers[0]
+
+
+def armed(boot_tick: int = 0, config: FirmwareConfig | None = None, ceiling_mmhg: float = 80.0) -> FirmwareBench:
+    """A bench that is armed."""
+    bench = FirmwareBench(config, boot_tick)
+    bench.arm(ceiling_mmhg)
+    return bench
+
+
+def inflate(bench: FirmwareBench, target_mmhg: float, chamber: int = 0) -> None:
+    """A step from now on, and the pressure that it brings."""
+    bench.plan(0, [(bench.tick + 1, chamber, target_mmhg, 0)])
+    bench.run(0.02)
+    bench.pressure_mmhg[chamber] = target_mmhg
+    bench.run(0.02)
