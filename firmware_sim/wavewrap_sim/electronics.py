@@ -57,7 +57,12 @@ class Electronics:
     @property
     def is_alive(self) -> bool:
         """Whether the firmware runs."""
-        return not self._hangs and self._dark_s <= 0.0
+        return self.is_powered and not self._hangs
+
+    @property
+    def is_powered(self) -> bool:
+        """Whether there is a supply."""
+        return self._dark_s <= 0.0
 
     def hang(self) -> None:
         """The firmware stands still; its outputs stay as they are until the watchdog acts."""

@@ -94,6 +94,9 @@ class WrapOnRig:
         boot_cause = electronics.tick(tick, CONTROL_PERIOD_S, pressure_mmhg, Inputs(chambers, self.battery_pct, manifold))
         self._heard += electronics.take_outgoing()
         self._take_events(now_s)
+        if self.acted_s is None and not electronics.is_powered:
+            # Without supply all actuators are at rest; the boot tells of it later.
+            self.acted_s = now_s
         if boot_cause is not None:
             electronics.boot(tick, boot_cause)
             self._heard.clear()

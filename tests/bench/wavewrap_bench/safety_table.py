@@ -78,7 +78,11 @@ _PROSE: dict[str, _Prose] = {
     "firmware_hang": _Prose(
         "firmware stands still", "valves and pump stay as they were", "the watchdog chip cuts supply and coils, then resets"
     ),
-    "brown_out": _Prose("supply gone for a while", "the session is lost", "no power: everything at rest; the boot tells why"),
+    "brown_out": _Prose(
+        "supply gone for a while",
+        "the session is lost",
+        "no power: everything at rest at once; the boot tells why (seen after includes the outage)",
+    ),
     "radio_cut": _Prose("radio cut", "no command gets through", "the lease ends"),
     "gateway_kill": _Prose("gateway killed", "nobody renews or stops", "the lease ends"),
     "host_stall": _Prose("gateway stands still", "renewals and steps come late", "the lease ends; steps that come late are refused"),
