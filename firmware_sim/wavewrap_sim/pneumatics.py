@@ -18,21 +18,20 @@ have the shape (wraps, chambers) outside, and inside (chambers, wraps), whose pa
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from math import ceil
 from operator import attrgetter
-from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from wavewrap_protocol.errors import UsageError
 from wavewrap_sim.plant_conditions import LEAK_AT_MMHG, ROOM_K, PlantConditions
+from wavewrap_sim.plant_flows import Flows, Moved
 from wavewrap_sim.plant_parameters import ATMOSPHERE_MMHG, GALLERY_MMHG_S_ML, PlantParameters, ValveParameters
 from wavewrap_sim.valve_flow import ValveFlow
 from wavewrap_sim.valve_train import ValveTrain
 
-__all__ = ["MAX_SUBSTEP_S", "Flows", "Plant"]
+__all__ = ["MAX_SUBSTEP_S", "Plant"]
 
 MAX_SUBSTEP_S = 2.5e-3
 """Longest internal step. Choice: a quarter of the control period; ``wavewrap bench plant`` shows what it costs."""
@@ -54,21 +53,6 @@ _HOSE_END_ML_S_MMHG = 20.0
 """An open hose end of 4 mm bore: ISO 6358 with C = 0.2 dm3/(s bar) a mm2 of bore times 0.64, at 30 mmHg, taken as linear."""
 
 Array = NDArray[np.float64]
-
-
-@dataclass(frozen=True, slots=True)
-class Flows:
-    """Mean flows of free air over the last substep, in ml/s. Shapes (wraps,) and (wraps, chambers)."""
-
-    duration_s: float
-    pump_ml_s: Array
-    dump_ml_s: Array
-    relief_ml_s: Array
-    inlet_ml_s: Array
-    """Out of the manifold; it ends in the chamber, or in the room where the hose is off."""
-    vent_ml_s: Array
-    leak_ml_s: Array
-    """Through fabric, leaks and a hose end."""
 
 
 class Plant:
@@ -103,6 +87,8 @@ class Plant:
         self._manifold_ml_mmhg = column("manifold.volume_ml") / ATMOSPHERE_MMHG
         self._relief_mmhg = column("manifold.relief_mmhg")
         self._relief_ml_s_mmhg = column("manifold.relief_ml_s_mmhg")
+        self._least_relief_mmhg = float(self._relief_mmhg.min())
+        self._nothing = np.zeros_like(self._relief_mmhg)
         self._dead_ml = table("dead_volume_ml")
         self._soft_ml = table("soft_volume_ml")
         self._minus_by_soft = -1.0 / table("soft_mmhg")
@@ -118,8 +104,9 @@ class Plant:
         self._valve_flow = ValveFlow(valves("conductance_ml_s_mmhg"), valves("critical_ratio"), chambers)
 
         self._time_s = 0.0
-        self._duty = np.zeros((1, len(parameters)))
-        self._manifold = np.zeros((1, len(parameters)))
+        self._duty: Array = np.zeros((1, len(parameters)))
+        self._manifold: Array = np.zeros((1, len(parameters)))
+        self._factors_for_s = -1.0
         self._pressure = np.zeros(inside)
         self._creep = np.zeros(inside)
         self._swell = np.zeros(inside)
@@ -130,7 +117,7 @@ class Plant:
         self._seen = self.conditions.fingerprint
         self._take_conditions()
         self._duty_target = self._duty
-        self._last: tuple[float, _Moved, Array] | None = None
+        self._last: tuple[float, Moved, Array] | None = None
 
     @property
     def pressure_mmhg(self) -> Array:
@@ -140,7 +127,8 @@ class Plant:
     @property
     def manifold_mmhg(self) -> Array:
         """True pressure of each manifold, shape (wraps,)."""
-        return self._manifold[0].copy()
+        manifold: Array = self._manifold[0].copy()
+        return manifold
 
     @property
     def free_air_ml(self) -> Array:
@@ -215,10 +203,14 @@ class Plant:
 
     def _mean_duty(self, h_s: float) -> Array:
         """The pump's speed over the next ``h_s``, which it also moves on by."""
+        if self._duty is self._duty_target:
+            return self._duty
         gap = self._duty - self._duty_target
         if np.abs(gap).max() < _STILL:
             self._duty = self._duty_target
+            self._turning = bool(self._duty.any())
             return self._duty
+        self._turning = True
         left = gap * np.exp(-h_s / self._pump_lag_s)
         self._duty = self._duty_target + left
         mean: Array = self._duty_target + (gap - left) * (self._pump_lag_s / h_s)
@@ -239,10 +231,13 @@ class Plant:
             leak_by = leak_by + more
         creep_gap = self._creep_ml_mmhg * pressure
         creep_gap -= self._creep
-        creep_share = 1.0 / (self._creep_s + _THETA * h_s)
+        if h_s != self._factors_for_s:
+            self._factors_for_s = h_s
+            self._creep_share = 1.0 / (self._creep_s + _THETA * h_s)
+            self._store = self._manifold_ml_mmhg / h_s
         stretch = pressure + ATMOSPHERE_MMHG
         stretch *= room_share
-        own = stretch * creep_share
+        own = stretch * self._creep_share
         own_by = own * self._creep_by
         own *= creep_gap
         own += leak
@@ -252,9 +247,9 @@ class Plant:
         own_by += leak_by
         own_by += capacity / h_s
 
-        moved = self._move_air(h_s, duty, opening, pressure, own, own_by, None)
+        moved = self._move_air(duty, opening, pressure, own, own_by, None)
         if np.abs(moved.manifold_delta).max() > _RELINEARISE_MMHG:
-            moved = self._move_air(h_s, duty, opening, pressure, own, own_by, moved)
+            moved = self._move_air(duty, opening, pressure, own, own_by, moved)
         delta = moved.delta
         leak += leak_by * delta
         gained = moved.inlet - moved.vent if self._hose is None else moved.inlet * self._hose - moved.vent
@@ -262,7 +257,8 @@ class Plant:
         gained *= h_s
         self._air_ml = self._air_ml + gained
         creep_gap += self._creep_by * delta
-        creep_gap *= h_s * creep_share
+        creep_gap *= self._creep_share
+        creep_gap *= h_s
         self._creep = self._creep + creep_gap
         self._pressure = pressure + delta
         self._manifold = self._manifold + moved.manifold_delta
@@ -294,9 +290,7 @@ class Plant:
         missing += pressure
         return missing, capacity
 
-    def _move_air(
-        self, h_s: float, duty: Array, opening: Array, pressure: Array, own: Array, own_by: Array, guess: "_Moved | None"
-    ) -> "_Moved":
+    def _move_air(self, duty: Array, opening: Array, pressure: Array, own: Array, own_by: Array, guess: Moved | None) -> Moved:
         """Solve the step with the valves' flows taken as linear around its begin, or around the middle of ``guess``.
 
         ``own`` is the air that each chamber loses by itself, ``own_by`` its slope with the storage.
@@ -320,25 +314,29 @@ class Plant:
         if hose is not None:
             by_down *= hose
             to_room *= hose
-        over = at_manifold - self._relief_mmhg
-        relief_by = self._relief_ml_s_mmhg * (over > 0.0)
-        relief = relief_by * over
+        relief = relief_by = self._nothing
+        blowing = at_manifold.max() > self._least_relief_mmhg
+        if blowing:
+            over = at_manifold - self._relief_mmhg
+            relief_by = self._relief_ml_s_mmhg * (over > 0.0)
+            relief = relief_by * over
         if guess is not None:
             inlet -= from_manifold * off_manifold - by_down * off_chamber
             vent -= to_room * off_chamber
             dump -= from_dump * off_manifold
-            relief -= relief_by * off_manifold
-        pump = duty * self._free_flow_ml_s
-        pump_by = pump / self._pump_stall_mmhg
-        pump -= pump_by * manifold
+            relief = relief - relief_by * off_manifold
+        pump = pump_by = self._nothing
+        if self._turning:
+            pump = duty * self._free_flow_ml_s
+            pump_by = pump / self._pump_stall_mmhg
+            pump -= pump_by * manifold
 
         # How much of the manifold's change counts into the step's mean: theta = 1/(1 - exp(-z)) - 1/z is exact for a relaxation.
         escape_by = relief_by + pump_by
         escape_by += from_dump
-        store = self._manifold_ml_mmhg / h_s
         stiffness = np.add.reduce(from_manifold, axis=0, keepdims=True)
         stiffness += escape_by
-        stiffness /= store
+        stiffness /= self._store
         np.maximum(stiffness, _LEAST_STIFFNESS, out=stiffness)
         theta = -1.0 / np.expm1(-stiffness)
         theta -= 1.0 / stiffness
@@ -356,13 +354,14 @@ class Plant:
         kept *= from_manifold
         manifold_diagonal = np.add.reduce(kept, axis=0, keepdims=True)
         manifold_diagonal += theta * escape_by
-        manifold_diagonal += store
+        manifold_diagonal += self._store
         share *= rest
         share -= inlet
         manifold_delta = np.add.reduce(share, axis=0, keepdims=True)
         manifold_delta += pump
         manifold_delta -= dump
-        manifold_delta -= relief
+        if blowing:
+            manifold_delta -= relief
         manifold_delta /= manifold_diagonal
         delta = fed_by * manifold_delta
         delta += rest
@@ -370,20 +369,7 @@ class Plant:
         inlet += from_manifold * manifold_delta
         inlet -= by_down * delta
         vent += to_room * delta
-        return _Moved(manifold_delta, delta, theta, inlet, vent, (pump, pump_by), (dump, from_dump), (relief, relief_by))
-
-
-class _Moved(NamedTuple):
-    """A solved step: changes of pressure, mean flows of inlets and vents, and flow and slope of what belongs to the manifold alone."""
-
-    manifold_delta: Array
-    delta: Array
-    theta: Array
-    inlet: Array
-    vent: Array
-    pump: tuple[Array, Array]
-    dump: tuple[Array, Array]
-    relief: tuple[Array, Array]
+        return Moved(manifold_delta, delta, theta, inlet, vent, (pump, pump_by), (dump, from_dump), (relief, relief_by))
 
 
 def _valves_of(wrap: PlantParameters) -> list[ValveParameters]:
