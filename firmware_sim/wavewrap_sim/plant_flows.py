@@ -37,3 +37,23 @@ class Moved(NamedTuple):
     pump: tuple[Array, Array]
     dump: tuple[Array, Array]
     relief: tuple[Array, Array]
+
+    def part(self, at: NDArray[np.intp]) -> "Moved":
+        """The step of the wraps ``at``."""
+        manifold_delta, delta, theta, inlet, vent = (array[:, at] for array in self[:5])
+        pump, dump, relief = ((flow[:, at], slope[:, at]) for flow, slope in self[5:])
+        return Moved(manifold_delta, delta, theta, inlet, vent, pump, dump, relief)
+
+    def merged(self, other: "Moved", at: NDArray[np.intp]) -> "Moved":
+        """This step with that of the wraps ``at`` replaced by ``other``."""
+
+        def merge(mine: Array, theirs: Array) -> Array:
+            both = mine.copy()
+            both[:, at] = theirs
+            return both
+
+        manifold_delta, delta, theta, inlet, vent = (merge(mine, theirs) for mine, theirs in zip(self[:5], other[:5], strict=True))
+        dump = merge(self.dump[0], other.dump[0]), merge(self.dump[1], other.dump[1])
+        relief = merge(self.relief[0], other.relief[0]), merge(self.relief[1], other.relief[1])
+        # The pump's line is straight: the second solution did not change it.
+        return Moved(manifold_delta, delta, theta, inlet, vent, self.pump, dump, relief)

@@ -42,10 +42,11 @@ _SUBSTEP_SLACK = 1.001
 _THETA = 0.5
 _LEAST_STIFFNESS = 1e-4
 """Below this the manifold's theta is 0.5 to rounding."""
-_RELINEARISE_MMHG = 3.0
+_RELINEARISE_MMHG = 6.0
 """A step in which a manifold moves further is solved twice, the second time with the flows linear around its middle: a root is no line.
 Choice: it happens in the milliseconds after a valve has moved."""
 _NOT_OFF: NDArray[np.float64] = np.zeros(1)
+_EVERY = slice(None)
 _TINY_S = 1e-12
 _STILL = 1e-9
 
@@ -113,7 +114,6 @@ class Plant:
         self._coldness = np.ones(inside)
         self._room_share = self._coldness / ATMOSPHERE_MMHG
         self._air_ml = self._dead_ml.copy()
-        self._drop = np.zeros_like(rest)
         self._seen = self.conditions.fingerprint
         self._take_conditions()
         self._duty_target = self._duty
@@ -154,7 +154,7 @@ class Plant:
         """
         if dt_s <= _TINY_S:
             return
-        command: Array = np.empty_like(self._drop)
+        command: Array = np.empty_like(self._tubes)
         chambers = self._shape[1]
         command[:chambers] = np.asarray(inlet_open, dtype=np.float64).T
         command[chambers:-1] = np.asarray(vent_open, dtype=np.float64).T
@@ -247,9 +247,12 @@ class Plant:
         own_by += leak_by
         own_by += capacity / h_s
 
-        moved = self._move_air(duty, opening, pressure, own, own_by, None)
-        if np.abs(moved.manifold_delta).max() > _RELINEARISE_MMHG:
-            moved = self._move_air(duty, opening, pressure, own, own_by, moved)
+        moved = self._move_air(duty, opening, pressure, own, own_by)
+        far = np.abs(moved.manifold_delta[0]) > _RELINEARISE_MMHG
+        if far.any():
+            at = np.flatnonzero(far)
+            again = self._move_air(duty, opening[:, at], pressure[:, at], own[:, at], own_by[:, at], at, moved.part(at))
+            moved = again if far.all() else moved.merged(again, at)
         delta = moved.delta
         leak += leak_by * delta
         gained = moved.inlet - moved.vent if self._hose is None else moved.inlet * self._hose - moved.vent
@@ -290,45 +293,56 @@ class Plant:
         missing += pressure
         return missing, capacity
 
-    def _move_air(self, duty: Array, opening: Array, pressure: Array, own: Array, own_by: Array, guess: Moved | None) -> Moved:
-        """Solve the step with the valves' flows taken as linear around its begin, or around the middle of ``guess``.
+    def _move_air(
+        self,
+        duty: Array,
+        opening: Array,
+        pressure: Array,
+        own: Array,
+        own_by: Array,
+        at: slice | NDArray[np.intp] = _EVERY,
+        guess: Moved | None = None,
+    ) -> Moved:
+        """Solve the step of the wraps ``at`` with the valves' flows taken as linear around its begin, or around the middle of ``guess``.
 
-        ``own`` is the air that each chamber loses by itself, ``own_by`` its slope with the storage.
+        ``own`` is the air that each chamber loses by itself, ``own_by`` its slope with the storage. ``duty`` is every wrap's, the other
+        arrays are those of ``at``.
         """
         chambers = self._shape[1]
-        hose = self._hose
-        manifold = self._manifold
+        hose = None if self._hose is None else self._hose[:, at]
+        manifold = self._manifold[:, at]
         at_chamber, at_manifold = pressure, manifold
         off_chamber = off_manifold = _NOT_OFF
         if guess is not None:
             off_chamber, off_manifold = _THETA * guess.delta, guess.theta * guess.manifold_delta
             at_chamber, at_manifold = pressure + off_chamber, manifold + off_manifold
         seen = at_chamber if hose is None else at_chamber * hose
-        drop = self._drop
+        drop = np.empty_like(opening)
         np.subtract(at_manifold, seen, drop[:chambers])
         drop[chambers:-1] = seen
         drop[-1:] = at_manifold
-        flow, by_up, by_down = self._valve_flow.evaluate(drop, seen, opening, self._tubes)
+        flow, by_up, by_down = self._valve_flow.evaluate(drop, seen, opening, self._tubes[:, at], at)
         inlet, vent, dump = flow[:chambers], flow[chambers:-1], flow[-1:]
         from_manifold, to_room, from_dump = by_up[:chambers], by_up[chambers:-1], by_up[-1:]
         if hose is not None:
             by_down *= hose
             to_room *= hose
-        relief = relief_by = self._nothing
+        nothing = self._nothing[:, at]
+        relief = relief_by = nothing
         blowing = at_manifold.max() > self._least_relief_mmhg
         if blowing:
-            over = at_manifold - self._relief_mmhg
-            relief_by = self._relief_ml_s_mmhg * (over > 0.0)
+            over = at_manifold - self._relief_mmhg[:, at]
+            relief_by = self._relief_ml_s_mmhg[:, at] * (over > 0.0)
             relief = relief_by * over
         if guess is not None:
             inlet -= from_manifold * off_manifold - by_down * off_chamber
             vent -= to_room * off_chamber
             dump -= from_dump * off_manifold
             relief = relief - relief_by * off_manifold
-        pump = pump_by = self._nothing
+        pump = pump_by = nothing
         if self._turning:
-            pump = duty * self._free_flow_ml_s
-            pump_by = pump / self._pump_stall_mmhg
+            pump = duty[:, at] * self._free_flow_ml_s[:, at]
+            pump_by = pump / self._pump_stall_mmhg[:, at]
             pump -= pump_by * manifold
 
         # How much of the manifold's change counts into the step's mean: theta = 1/(1 - exp(-z)) - 1/z is exact for a relaxation.
@@ -336,7 +350,8 @@ class Plant:
         escape_by += from_dump
         stiffness = np.add.reduce(from_manifold, axis=0, keepdims=True)
         stiffness += escape_by
-        stiffness /= self._store
+        store = self._store[:, at]
+        stiffness /= store
         np.maximum(stiffness, _LEAST_STIFFNESS, out=stiffness)
         theta = -1.0 / np.expm1(-stiffness)
         theta -= 1.0 / stiffness
@@ -354,7 +369,7 @@ class Plant:
         kept *= from_manifold
         manifold_diagonal = np.add.reduce(kept, axis=0, keepdims=True)
         manifold_diagonal += theta * escape_by
-        manifold_diagonal += self._store
+        manifold_diagonal += store
         share *= rest
         share -= inlet
         manifold_delta = np.add.reduce(share, axis=0, keepdims=True)

@@ -29,20 +29,23 @@ class ValveFlow:
         self._half_beta = 0.5 - self._beta
         self._inner = inner
 
-    def evaluate(self, drop: Array, chamber: Array, opening: Array, tube: Array) -> tuple[Array, Array, Array]:
+    def evaluate(
+        self, drop: Array, chamber: Array, opening: Array, tube: Array, at: slice | NDArray[np.intp]
+    ) -> tuple[Array, Array, Array]:
         """Flow in ml/s, its slope by the upstream side's pressure, and the first ``inner`` ones' by the other side's (ml/s per mmHg).
 
         ``drop`` is the pressure over each valve and tube, ``chamber`` the pressure on the far side of the first ``inner`` ones (mmHg),
-        ``opening`` 0 to 1, ``tube`` in mmHg s/ml.
+        ``opening`` 0 to 1, ``tube`` in mmHg s/ml; all of them of the wraps ``at``.
         """
         inner = self._inner
+        half_beta = self._half_beta[:, at]
         size = np.abs(drop)
         half = 0.5 * drop
-        mean = self._half_beta * size
+        mean = half_beta * size
         mean += half
         mean += ATMOSPHERE_MMHG
         mean[:inner] += chamber
-        root_k = self._gain * mean
+        root_k = self._gain[:, at] * mean
         np.sqrt(root_k, root_k)
         root_k *= opening
         along = tube * root_k
@@ -63,10 +66,10 @@ class ValveFlow:
         fall /= mean
         fall *= 0.25
         side = np.copysign(0.5, drop)
-        by_up = side + self._half_beta
+        by_up = side + half_beta
         by_up *= fall
         by_up += slope
-        by_down: Array = self._half_beta[:inner] - side[:inner]
+        by_down: Array = half_beta[:inner] - side[:inner]
         by_down *= fall[:inner]
         by_down += slope[:inner]
         return flow, by_up, by_down
