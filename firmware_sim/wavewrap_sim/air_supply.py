@@ -12,6 +12,7 @@ same pressure; :mod:`wavewrap_sim.supply_watch` judges that. Pure logic: no cloc
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum, auto
+from typing import NamedTuple
 
 from wavewrap_protocol.units import TICKS_PER_S
 
@@ -43,8 +44,7 @@ class SupplyParameters:
     """How long an inlet is open for it. Choice: a valve's delay and the sensors' lags leave two control ticks to compare."""
 
 
-@dataclass(frozen=True, slots=True)
-class Demand:
+class Demand(NamedTuple):
     """One chamber's need for air at this moment, pressures in mmHg, rates in mmHg/s."""
 
     wants: bool

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from wavewrap_protocol.enums import Fault
 from wavewrap_sim.air_supply import SupplyMode
@@ -22,11 +23,13 @@ class Finding:
     value_mmhg: float
 
 
-@dataclass(frozen=True, slots=True)
-class Scene:
-    """What was sensed at ``count`` and what had been commanded until then; sequences have one entry per chamber."""
+class Scene(NamedTuple):
+    """What was sensed at ``now_count`` and what had been commanded until then; sequences have one entry per chamber.
 
-    count: int
+    A named tuple: one is made on every control tick.
+    """
+
+    now_count: int
     dt_s: float
     """Since the last scene."""
     pressure_mmhg: Sequence[float]

@@ -22,6 +22,10 @@ _PERSIST_TICKS = 3
 """Control ticks in a row. Choice: one noisy reading faults nobody, 30 ms of pressure does no harm."""
 
 
+_LEAP_CMMHG = 2_500
+"""From one control tick to the next a chamber's reading cannot go so far. Choice: a chamber of 60 mmHg whose hose comes off falls by 15."""
+
+
 class SensorWatch:
     """The sensors of one wrap; ``range_mmhg`` is theirs."""
 
@@ -32,6 +36,8 @@ class SensorWatch:
         self._last_cmmhg: tuple[int, ...] = (1 << 16,) * (chambers + 1)
         self._same = [0] * (chambers + 1)
         self._impossible = [0] * (chambers + 1)
+        self._doubtful_ticks = 0
+        self._read = False
 
     @property
     def same_ticks(self) -> Sequence[int]:
@@ -47,6 +53,10 @@ class SensorWatch:
             impossible[at] = 0 if _LEAST_CMMHG <= raw <= self._most_cmmhg[at] else impossible[at] + 1
             if same[at] >= self._frozen_ticks or impossible[at] >= _PERSIST_TICKS:
                 findings.append(Finding(Fault.SENSOR, self._chamber_of(at), cmmhg_to_mmhg(raw)))
+        chambers = len(raw_cmmhg) - 1
+        leaps = self._read and any(abs(raw_cmmhg[at] - self._last_cmmhg[at]) > _LEAP_CMMHG for at in range(chambers))
+        self._read = True
+        self._doubtful_ticks = self._frozen_ticks + 1 if leaps else max(0, self._doubtful_ticks - 1)
         self._last_cmmhg = raw_cmmhg
         return findings
 
@@ -61,8 +71,8 @@ class SensorWatch:
 
     @property
     def is_doubtful(self) -> bool:
-        """Whether a reading is impossible, but not for long enough to call its sensor broken."""
-        return any(0 < ticks < _PERSIST_TICKS for ticks in self._impossible)
+        """Whether a sensor may be broken, but not for long enough to say so: its reading is impossible, or has just leapt."""
+        return self._doubtful_ticks > 0 or any(0 < ticks < _PERSIST_TICKS for ticks in self._impossible)
 
     def _chamber_of(self, channel: int) -> int:
         return ALL_CHAMBERS if channel == len(self._same) - 1 else channel

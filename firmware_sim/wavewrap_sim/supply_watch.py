@@ -67,6 +67,10 @@ _JUDGED_DROP_MMHG = 1.0
 """Choice: a smaller drop than this tells nothing about the pump, two zeros are in it."""
 
 
+_PROBE_ROSE_MMHG = 0.5
+"""A released chamber that rises by this while another one loses air in a probe gets that air. Choice: five times the noise."""
+
+
 class _Fill:
     """One inlet open, or the manifold being charged: what should have come since, and where everybody stood."""
 
@@ -75,13 +79,22 @@ class _Fill:
         self.from_mmhg = tuple(scene.pressure_mmhg)
         self.lowest_mmhg = list(scene.pressure_mmhg)
         self.restart(scene)
-        self.air_ml = 0.0
         self.high_ticks = 0
+        self.vented: set[int] = set()
+        """Chambers, not released, that the controller has let air out of meanwhile."""
 
     def restart(self, scene: Scene) -> None:
         self.expected_mmhg = 0.0
         self.start_mmhg = scene.pressure_mmhg[scene.chamber]
         self.head = self.drop = 0.0
+
+
+class _Gentle:
+    """The slow first inflation of a chamber, which others may interrupt: where it began, and the air it has taken."""
+
+    def __init__(self, from_mmhg: float) -> None:
+        self.from_mmhg = from_mmhg
+        self.air_ml = 0.0
 
 
 class SupplyWatch:
@@ -101,6 +114,8 @@ class SupplyWatch:
         self._probe_last_mmhg = 0.0
         self._probe_s = 0.0
         self._probe_from_mmhg = 0.0
+        self._probe_others_mmhg: tuple[float, ...] = ()
+        self._gentle: dict[int, _Gentle] = {}
 
     @property
     def idle_s(self) -> float:
@@ -114,6 +129,8 @@ class SupplyWatch:
             self._fill = None
             return self._rest(scene)
         self._idle_s, self._idle_ticks, self._suspected_mmhg = 0.0, 0, None
+        if self._gentle:
+            self._gentle = {at: gentle for at, gentle in self._gentle.items() if not scene.released[at]}
         if not scene.is_feeding:
             self._fill = None
             return self._probe(scene) if scene.mode is SupplyMode.PROBING else []
@@ -143,6 +160,9 @@ class SupplyWatch:
         if gaps_mmhg[nearest] < _ON_MANIFOLD_MMHG and takes:
             return [Finding(Fault.INLET_STUCK, nearest, scene.pressure_mmhg[nearest])]
         fed = self._fed_instead(scene, fill, _TAKES_MMHG)
+        if fed is None and fed_mmhg - fill.from_mmhg[nearest] > _TAKES_MMHG and nearest == scene.chamber:
+            # The inlet of the chamber to be filled is not told open yet either.
+            fed = nearest
         if fed is not None:
             return [Finding(Fault.INLET_STUCK, fed, scene.pressure_mmhg[fed])]
         return [Finding(Fault.PUMP_WEAK, ALL_CHAMBERS, scene.manifold_mmhg)]
@@ -158,16 +178,23 @@ class SupplyWatch:
         head_mmhg = scene.manifold_mmhg - pressure_mmhg
         came_mmhg = flow_ml_s * scene.dt_s / chamber.capacity_ml_mmhg(pressure_mmhg)
         fill.expected_mmhg += came_mmhg
-        fill.air_ml += flow_ml_s * scene.dt_s
+        for other, vent in enumerate(scene.drive.vent_open):
+            if vent and not scene.released[other] and other != at:
+                fill.vented.add(other)
         fill.head += head_mmhg * came_mmhg
         fill.drop += drop_mmhg * came_mmhg
-        high = head_mmhg > figures.drop_factor * drop_mmhg + figures.drop_mmhg and scene.mode_s > 2.0 * _OPENING_S
+        # A pump that runs up faster than believed is no blocked hose: its duty bounds its speed.
+        most_ml_s = pneumatics.pump_flow_ml_s(max(scene.spin, scene.drive.pump_duty), scene.manifold_mmhg)
+        most_drop_mmhg = pneumatics.inlet.drop_mmhg(most_ml_s, scene.manifold_mmhg)
+        high = head_mmhg > figures.drop_factor * most_drop_mmhg + figures.drop_mmhg and scene.mode_s > 2.0 * _OPENING_S
         fill.high_ticks = fill.high_ticks + 1 if high else 0
         if fill.high_ticks >= _PERSIST_TICKS and fill.expected_mmhg > _TELLING_MMHG:
             return [self._explain_high(scene, fill)]
         if scene.gentle and pressure_mmhg < figures.gentle_mmhg:
-            if fill.air_ml > figures.fit_factor * chamber.air_ml(figures.gentle_mmhg):
-                rose = pressure_mmhg - fill.from_mmhg[at] >= _ROSE_MMHG
+            gentle = self._gentle.setdefault(at, _Gentle(fill.from_mmhg[at]))
+            gentle.air_ml += flow_ml_s * scene.dt_s
+            if gentle.air_ml > figures.fit_factor * chamber.air_ml(figures.gentle_mmhg):
+                rose = pressure_mmhg - gentle.from_mmhg >= _ROSE_MMHG
                 return [self._explain(scene, fill, Fault.POOR_FIT if rose else Fault.NO_RISE)]
             return []
         if fill.expected_mmhg < figures.stall_mmhg:
@@ -192,6 +219,10 @@ class SupplyWatch:
         fed = self._fed_instead(scene, fill, self._figures.crosstalk_mmhg)
         if fed is not None:
             return Finding(Fault.INLET_STUCK, fed, scene.pressure_mmhg[fed])
+        for other in fill.vented:
+            # It is let down again and again and still stands on the manifold: the air goes through it.
+            if abs(scene.manifold_mmhg - scene.pressure_mmhg[other]) < _ON_MANIFOLD_MMHG:
+                return Finding(Fault.INLET_STUCK, other, scene.pressure_mmhg[other])
         if drop_mmhg > _JUDGED_DROP_MMHG and head_mmhg < self._figures.no_drop_fraction * drop_mmhg:
             return Finding(Fault.PUMP_WEAK, ALL_CHAMBERS, scene.manifold_mmhg)
         return Finding(otherwise, at, pressure_mmhg)
@@ -204,7 +235,7 @@ class SupplyWatch:
         if scene.same_ticks[at] >= _STILL_TICKS:
             return Finding(Fault.SENSOR, at, pressure_mmhg)
         falls = [
-            0.0 if vent or other == at else was - now
+            0.0 if vent or other == at or other in fill.vented else was - now
             for other, (was, now, vent) in enumerate(zip(fill.from_mmhg, scene.pressure_mmhg, scene.drive.vent_open, strict=True))
         ]
         feeds = max(range(len(falls)), key=falls.__getitem__)
@@ -228,6 +259,7 @@ class SupplyWatch:
         self._probe_s = self._probe_s + scene.dt_s if scene.drive.inlet_open[at] else 0.0
         if self._probe_s <= scene.dt_s:
             self._probe_from_mmhg = pressure_mmhg
+            self._probe_others_mmhg = tuple(scene.pressure_mmhg)
         if self._probe_s < _SETTLED_S:
             self._probe_gap_mmhg = None
             return []
@@ -236,6 +268,11 @@ class SupplyWatch:
         if last_mmhg is None or abs(last_mmhg + gap_mmhg) < 2.0 * figures.agree_mmhg:
             return []
         if fell_mmhg > _EMPTYING_MMHG or self._probe_from_mmhg - pressure_mmhg > figures.crosstalk_mmhg:
+            rises = [now - was for now, was in zip(scene.pressure_mmhg, self._probe_others_mmhg, strict=True)]
+            rises[at] = 0.0
+            most = max(range(len(rises)), key=rises.__getitem__)
+            if rises[most] > _PROBE_ROSE_MMHG:
+                return [Finding(Fault.INLET_STUCK, most, scene.pressure_mmhg[most])]
             # Through a dump that does not shut: that manifold the pump could not charge either.
             return [Finding(Fault.PUMP_WEAK, ALL_CHAMBERS, manifold_mmhg)]
         if abs(last_mmhg - gap_mmhg) > _SWINGING_MMHG:

@@ -19,7 +19,7 @@ def demand(deficit_mmhg: float, pressure_mmhg: float = 30.0, rate_mmhg_s: float 
 
 
 def holding(pressure_mmhg: float = 40.0) -> Demand:
-    return replace(NOBODY, barred=False, pressure_mmhg=pressure_mmhg, holds=True)
+    return NOBODY._replace(barred=False, pressure_mmhg=pressure_mmhg, holds=True)
 
 
 class Supply:
@@ -108,7 +108,7 @@ def test_the_duty_is_the_most_that_anybody_asks_for_within_what_the_filled_one_s
     assert supply.supply.pump_duty == 0.4
     supply.update(demand(8.0), demand(12.0))
     assert supply.supply.pump_duty == 0.6
-    supply.update(replace(demand(8.0), duty_max=0.35), demand(12.0))
+    supply.update(demand(8.0)._replace(duty_max=0.35), demand(12.0))
     assert supply.supply.pump_duty == 0.35
 
 

@@ -74,7 +74,7 @@ def shows(fault: Fault, drive: Drive, pressure_mmhg: Sequence[float], manifold_m
         case "vent_stuck_shut":
             return drive.vent_open[at] and pressure_mmhg[at] > VENTED_MMHG
         case "dump_stuck_open":
-            return not drive.dump_open and drive.pump_duty > 0.0
+            return not drive.dump_open
         case "dump_stuck_shut":
             return drive.dump_open and manifold_mmhg > VENTED_MMHG
         case "pump_dead":
