@@ -1,7 +1,5 @@
 """Who gets the inlet, when it opens and closes, and what manifold and pump do meanwhile."""
 
-from dataclasses import replace
-
 from wavewrap_board.files import REFERENCE_BOARD, load_board
 from wavewrap_protocol.units import TICKS_PER_S
 from wavewrap_sim.air_supply import AirSupply, Demand, SupplyMode
