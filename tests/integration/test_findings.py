@@ -16,7 +16,7 @@ from wavewrap_sim.wrap import SimulatedWrap, WrapSettings
 WORN = (
     LeakFault(kind="leak", at_s=0.0, chamber=2, flow_at_60_ml_s=0.8),
     Kink(kind="kink", at_s=0.0, chamber=3, resistance_mmhg_s_ml=0.45),
-    PoorFit(kind="poor_fit", at_s=0.0, chamber=4, slack_ml=45.0),
+    PoorFit(kind="poor_fit", at_s=0.0, chamber=4, slack_ml=30.0),
 )
 ALIVE = (LimbMovement(kind="limb_movement", at_s=0.0, peak_mmhg=6.0, seed=3), WarmingAir(kind="warming_air", at_s=0.0, seed=3))
 
