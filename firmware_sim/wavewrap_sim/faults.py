@@ -7,15 +7,15 @@ the gateway for what befalls gateways and what they write. Drawing them by chanc
 The models form a union told apart by ``kind``, each with exactly the keys that it needs; any other key is refused.
 """
 
-import tomllib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
 from wavewrap_protocol.errors import UsageError
 from wavewrap_protocol.limits import CHAMBERS_MAX
+from wavewrap_protocol.toml_files import load_toml
 
 __all__ = [
     "FAULT",
@@ -38,7 +38,6 @@ __all__ = [
     "WrapFault",
     "Writes",
     "load_faults",
-    "parse_faults",
     "require_chambers",
 ]
 
@@ -211,24 +210,7 @@ class _File(BaseModel):
 
 def load_faults(path: Path) -> tuple[Fault, ...]:
     """The faults in ``path``. Raises :class:`UsageError` in one line."""
-    try:
-        return parse_faults(path.read_text(encoding="utf-8"), str(path))
-    except OSError as cause:
-        raise UsageError(f"{path}: cannot be read ({cause.strerror}): give the path of a fault file") from cause
-    except UnicodeDecodeError as cause:
-        raise UsageError(f"{path}: {cause}: write it as TOML in UTF-8") from cause
-
-
-def parse_faults(text: str, name: str) -> tuple[Fault, ...]:
-    """The faults in a TOML ``text`` called ``name`` in messages. Raises :class:`UsageError` in one line."""
-    try:
-        return _File.model_validate(tomllib.loads(text)).fault
-    except tomllib.TOMLDecodeError as cause:
-        raise UsageError(f"{name}: {cause}: write it as TOML") from cause
-    except ValidationError as cause:
-        first = cause.errors(include_url=False)[0]
-        key = ".".join(str(part) for part in first["loc"])
-        raise UsageError(f"{name}: {key}: {first['msg']}") from cause
+    return load_toml(path, _File.model_validate, "give the path of a fault file").fault
 
 
 def require_chambers(faults: Sequence[Fault], chambers: int, name: str) -> None:

@@ -3,13 +3,12 @@
 Times count from the start of the simulator, in seconds. Files are TOML; ``tests/scenarios/`` holds the ones the project measures itself by.
 """
 
-import tomllib
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
-from wavewrap_protocol.errors import UsageError
+from wavewrap_protocol.toml_files import load_toml
 
 __all__ = ["CLEAR", "Fade", "IntervalChange", "Reboot", "Scenario", "Stalls", "load_scenario"]
 
@@ -68,14 +67,5 @@ CLEAR = Scenario(name="clear", description="No air in between: what the simulato
 
 
 def load_scenario(path: Path) -> Scenario:
-    """The scenario in ``path``. Raises :class:`UsageError` in one line."""
-    try:
-        return Scenario.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
-    except OSError as cause:
-        raise UsageError(f"{path}: cannot be read ({cause.strerror}): give the path of a scenario file") from cause
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as cause:
-        raise UsageError(f"{path}: {cause}: write it as TOML in UTF-8") from cause
-    except ValidationError as cause:
-        first = cause.errors(include_url=False)[0]
-        key = ".".join(str(part) for part in first["loc"])
-        raise UsageError(f"{path}: {key}: {first['msg']}") from cause
+    """The scenario in ``path``. Raises :class:`wavewrap_protocol.errors.UsageError` in one line."""
+    return load_toml(path, Scenario.model_validate, "give the path of a scenario file")

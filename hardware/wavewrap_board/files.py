@@ -1,13 +1,11 @@
 """Board files on disk, and the boards that come with the project."""
 
-import tomllib
 from difflib import get_close_matches
 from pathlib import Path
 
-from pydantic import ValidationError
-
 from wavewrap_board.board import Board
 from wavewrap_protocol.errors import UsageError
+from wavewrap_protocol.toml_files import load_toml
 
 __all__ = ["REFERENCE_BOARD", "board_names", "load_board"]
 
@@ -39,14 +37,4 @@ def load_board(source: str | Path) -> Board:
             close = get_close_matches(source, names, n=2)
             hint = f"did you mean {' or '.join(close)}?" if close else f"there are {', '.join(names)}."
             raise UsageError(f"no board is called {source!r}: {hint} A path to a file ends in .toml")
-    try:
-        return Board.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
-    except OSError as cause:
-        raise UsageError(f"{path}: cannot be read ({cause.strerror}); give the path of a board file or the name of a board") from cause
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as cause:
-        raise UsageError(f"{path}: {cause}; write it as TOML in UTF-8") from cause
-    except ValidationError as cause:
-        first = cause.errors(include_url=False)[0]
-        key = ".".join(str(part) for part in first["loc"])
-        text = first["msg"].removeprefix("Value error, ")
-        raise UsageError(f"{path}: {key}: {text}" if key else f"{path}: {text}") from cause
+    return load_toml(path, Board.model_validate, "give the path of a board file or the name of a board")

@@ -13,7 +13,7 @@ from wavewrap_protocol.errors import UsageError
 from wavewrap_sim.electronics import Electronics
 from wavewrap_sim.fault_draw import draw_fault
 from wavewrap_sim.fault_player import FaultPlayer
-from wavewrap_sim.faults import FAULT, KINDS, Fault, load_faults, parse_faults, require_chambers
+from wavewrap_sim.faults import FAULT, KINDS, Fault, load_faults, require_chambers
 from wavewrap_sim.firmware import Inputs
 from wavewrap_sim.firmware_from_board import firmware_config
 from wavewrap_sim.plant_conditions import PlantConditions
@@ -53,9 +53,11 @@ def test_every_example_can_be_played_on_the_reference_board(path: Path) -> None:
         ("[[fault]", "write it as TOML"),
     ],
 )
-def test_a_wrong_file_is_refused_in_one_line(text: str, told: str) -> None:
+def test_a_wrong_file_is_refused_in_one_line(text: str, told: str, tmp_path: Path) -> None:
+    path = tmp_path / "x.toml"
+    path.write_text(text, encoding="utf-8")
     with pytest.raises(UsageError) as caught:
-        parse_faults(text, "x.toml")
+        load_faults(path)
     assert told in str(caught.value)
     assert "\n" not in str(caught.value)
 

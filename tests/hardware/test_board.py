@@ -149,7 +149,7 @@ def test_a_file_of_ones_own(tmp_path: Path) -> None:
     [
         ("wrap_rev_x", "no board is called 'wrap_rev_x': did you mean wrap_rev_"),
         ("zzz", "there are wrap_rev_a, wrap_rev_b."),
-        ("gone.toml", "gone.toml: cannot be read .No such file or directory.; give the path of a board file"),
+        ("gone.toml", "gone.toml: cannot be read .No such file or directory.: give the path of a board file"),
         ("./gone", "gone: cannot be read"),
     ],
 )
