@@ -2,7 +2,6 @@
 
 from wavewrap_board.board import Board
 from wavewrap_board.pneumatic_parts import Valve
-from wavewrap_protocol.errors import UsageError
 from wavewrap_protocol.units import mmhg_to_cmmhg
 from wavewrap_sim.air_supply import SupplyParameters
 from wavewrap_sim.detection_figures import DetectionFigures
@@ -76,15 +75,9 @@ def control_parameters(board: Board) -> ControlParameters:
     )
 
 
-def firmware_config(board: Board, ceiling_mmhg: float | None = None, detection: DetectionFigures | None = None) -> FirmwareConfig:
-    """All of it; ``ceiling_mmhg`` is the board's unless another one is set.
-
-    Raises :class:`UsageError` for a ceiling that the board does not allow.
-    """
+def firmware_config(board: Board) -> FirmwareConfig:
+    """All of it."""
     limits = board.limits
-    ceiling = limits.ceiling_mmhg if ceiling_mmhg is None else ceiling_mmhg
-    if not 0.0 < ceiling <= limits.ceiling_max_mmhg:
-        raise UsageError(f"{board.name}: a ceiling of {ceiling:g} mmHg: it must be over 0 and at most {limits.ceiling_max_mmhg:g}")
     return FirmwareConfig(
         pneumatics=pneumatic_figures(board),
         sensors=SensorFigures(
@@ -93,8 +86,8 @@ def firmware_config(board: Board, ceiling_mmhg: float | None = None, detection: 
         ),
         battery=BatteryLevels(board.battery.arm_pct, board.battery.reserve_pct, board.battery.fault_pct),
         control=control_parameters(board),
-        detection=DetectionFigures() if detection is None else detection,
-        ceiling_cmmhg=mmhg_to_cmmhg(ceiling),
+        detection=DetectionFigures(),
+        ceiling_cmmhg=mmhg_to_cmmhg(limits.ceiling_mmhg),
         ceiling_max_cmmhg=mmhg_to_cmmhg(limits.ceiling_max_mmhg),
         hold_max_s=limits.hold_max_s,
         vent_min_s=limits.vent_min_s,

@@ -79,7 +79,7 @@ class WrapPeripheral:
         self._characteristics: dict[str, Characteristic[bytes]] = {}
         self._device = Device(
             config=DeviceConfiguration(
-                name=f"wavewrap {wrap.settings.model}",
+                name=f"wavewrap {wrap.settings.board.model}",
                 address=hci.Address(address),
                 gap_service_enabled=False,
                 gatt_service_enabled=False,
@@ -102,7 +102,7 @@ class WrapPeripheral:
         settings = self._wrap.settings
         identity = {
             uuids.MANUFACTURER_NAME: "wavewrap",
-            uuids.MODEL_NUMBER: settings.model,
+            uuids.MODEL_NUMBER: settings.board.model,
             uuids.SERIAL_NUMBER: settings.serial,
             uuids.HARDWARE_REVISION: "simulated",
             uuids.FIRMWARE_REVISION: __version__,
@@ -137,7 +137,7 @@ class WrapPeripheral:
         flags = AdvertisingFlag.RIGHT_SIDE if self._wrap.settings.side is Side.RIGHT else AdvertisingFlag(0)
         if self._pairing_window:
             flags |= AdvertisingFlag.PAIRING_WINDOW
-        maker = uuids.ADVERTISED_COMPANY_ID.to_bytes(2, "little") + bytes((flags,)) + self._wrap.settings.model.encode()
+        maker = uuids.ADVERTISED_COMPANY_ID.to_bytes(2, "little") + bytes((flags,)) + self._wrap.settings.board.model.encode()
         advertised = AdvertisingData(
             [
                 (AdvertisingData.FLAGS, bytes((0x06,))),

@@ -87,12 +87,10 @@ def _settings_of(index: int, side: Side, settings: SimulatorSettings) -> WrapSet
         serial=f"SIM{settings.seed:03d}-{index + 1:02d}",
         side=side,
         board=settings.board,
-        chambers=len(settings.board.chambers),
         seed=rng.randrange(1 << 32),
         clock_ppm=ppm,
         start_tick=rng.randrange(1 << 24),
         plant_scatter=PLANT_SCATTER,
-        model=settings.board.model,
         faults=tuple(fault for fault in settings.faults if fault.strikes(index)),
     )
 

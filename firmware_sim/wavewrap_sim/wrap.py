@@ -14,7 +14,6 @@ from wavewrap_board.board import Board
 from wavewrap_board.files import REFERENCE_BOARD, load_board
 from wavewrap_protocol import limits
 from wavewrap_protocol.enums import Cause, DeviceState
-from wavewrap_protocol.errors import UsageError
 from wavewrap_protocol.payloads import Side
 from wavewrap_protocol.units import cmmhg_to_mmhg, tick_difference
 from wavewrap_sim.battery import Battery
@@ -47,7 +46,6 @@ class WrapSettings:
 
     serial: str
     side: Side
-    chambers: int = 4
     seed: int = 0
     clock_ppm: float = 0.0
     """How fast its crystal runs."""
@@ -56,10 +54,7 @@ class WrapSettings:
     plant_scatter: float = 0.0
     """Each parameter of its plant is off by up to this fraction."""
     board: Board = field(default_factory=partial(load_board, REFERENCE_BOARD))
-    """What it is built of; its first ``chambers`` chambers."""
-    ceiling_mmhg: float = limits.CEILING_DEFAULT_MMHG
-    """The firmware's own ceiling."""
-    model: str = "WR-4"
+    """What it is built of: chambers, ceiling, model and all the rest."""
     queue_depth: int = limits.QUEUE_DEPTH_DEFAULT
     """Steps the firmware holds; 0 makes a wrap without a queue."""
     pong_dither_tick: int = DITHER_TICKS
@@ -73,25 +68,22 @@ class WrapSettings:
 class SimulatedWrap:
     """A wrap switched on at host second ``now_s``. ``log`` takes what it truly does.
 
-    Raises :class:`UsageError` for a number of chambers or a ceiling that the protocol does not allow, or a fault in a chamber it has not.
+    Raises :class:`wavewrap_protocol.errors.UsageError` for a fault in a chamber that it has not.
     """
 
     def __init__(self, settings: WrapSettings, now_s: float, log: Callable[[LogEntry], None]) -> None:
-        if not 1 <= settings.chambers <= limits.CHAMBERS_MAX:
-            raise UsageError(f"{settings.serial}: {settings.chambers} chambers: a wrap has 1 to {limits.CHAMBERS_MAX}")
-        if not 0.0 < settings.ceiling_mmhg <= limits.CEILING_MAX_MMHG:
-            raise UsageError(f"{settings.serial}: ceiling {settings.ceiling_mmhg} mmHg: choose one up to {limits.CEILING_MAX_MMHG}")
-        require_chambers(settings.faults, settings.chambers, settings.serial)
+        board = settings.board
+        chambers = len(board.chambers)
+        require_chambers(settings.faults, chambers, settings.serial)
         self._settings = settings
         self._log = log
         seeds = np.random.SeedSequence(settings.seed).spawn(4)
         plant_rng, sensor_rng, boot_rng, limiter_rng = (np.random.default_rng(seed) for seed in seeds)
-        board = settings.board.with_chambers(settings.chambers)
         self._plant = Plant([plant_of(board).scattered(plant_rng, settings.plant_scatter)], settings.plant_substep_s)
-        self._sensors = PressureSensors(sensors_of(board), (settings.chambers,), sensor_rng)
+        self._sensors = PressureSensors(sensors_of(board), (chambers,), sensor_rng)
         self._manifold_sensor = PressureSensors(manifold_sensor_of(board), (1,), sensor_rng)
         self._battery = Battery(battery_of(board), float(sensor_rng.uniform(*_BATTERY_PCT)))
-        config = firmware_config(board, settings.ceiling_mmhg)
+        config = firmware_config(board)
         config = replace(config, queue_depth=settings.queue_depth, pong_dither_tick=settings.pong_dither_tick)
         self._electronics = Electronics(config, protection_of(board), limiter_rng, boot_rng)
         compliance_ml_mmhg = [chamber.compliance_ml_mmhg for chamber in board.chambers]

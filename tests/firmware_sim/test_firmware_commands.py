@@ -40,7 +40,7 @@ def test_boot_is_reported_to_whoever_asks_later() -> None:
 
 
 def test_capabilities_tell_what_is_enforced() -> None:
-    bench = FirmwareBench(bench_config(chambers=6, ceiling_mmhg=70.0))
+    bench = FirmwareBench(bench_config(chambers=6, ceiling_cmmhg=7_000))
     told = Capabilities.decode(bench.firmware.read(0, uuids.CAPABILITIES))
     assert (told.chambers, told.ceiling_cmmhg, told.boot_id, told.hold_max_ds) == (6, 7_000, 0x01020304, 700)
     with pytest.raises(UsageError, match="cannot be read"):

@@ -7,6 +7,7 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
+from wavewrap_board.files import REFERENCE_BOARD, load_board
 from wavewrap_protocol import uuids
 from wavewrap_protocol.codec import FROM_DEVICE, DeviceMessage
 from wavewrap_protocol.commands import Arm, Command, ControlWrite, End, Plan, Renew, Replay, Step, Stream, TimePing
@@ -20,6 +21,7 @@ from wavewrap_sim.firmware import Outgoing
 from wavewrap_sim.log import FaultEntry, LogEntry, PressureEntry, StateEntry, StepEntry
 from wavewrap_sim.wrap import SimulatedWrap, WrapSettings
 
+BOARD = load_board(REFERENCE_BOARD)
 SESSION = 77
 START_S = 12_345.678
 
@@ -190,7 +192,7 @@ def test_a_reboot_mid_hold_vents_and_forgets() -> None:
 
 
 def test_the_log_is_json_and_pressures_come_every_100_ms() -> None:
-    gateway = Gateway(WrapSettings("S-1", Side.RIGHT, chambers=2))
+    gateway = Gateway(WrapSettings("S-1", Side.RIGHT, board=BOARD.with_chambers(2)))
     gateway.run(1.05)
     pressures = [entry for entry in gateway.log if isinstance(entry, PressureEntry)]
     assert [entry.host_s - START_S for entry in pressures] == pytest.approx([0.1 * at for at in range(11)], abs=1e-9)
@@ -208,12 +210,12 @@ def test_waking_times_follow_the_plan() -> None:
     assert gateway.wrap.next_wake_s() - gateway.now_s == pytest.approx(0.0021, abs=2e-4)
 
 
-@pytest.mark.parametrize(
-    ("chambers", "ceiling_mmhg", "message"), [(0, 80.0, "1 to 8"), (9, 80.0, "1 to 8"), (4, 110.5, "110"), (4, 0.0, "110")]
-)
-def test_a_wrap_that_cannot_be_is_refused(chambers: int, ceiling_mmhg: float, message: str) -> None:
-    with pytest.raises(UsageError, match=message):
-        SimulatedWrap(WrapSettings("S-1", Side.LEFT, chambers=chambers, ceiling_mmhg=ceiling_mmhg), 0.0, print)
+def test_a_wrap_is_what_its_board_says() -> None:
+    six = load_board("wrap_rev_b")
+    board = six.model_copy(update={"limits": six.limits.model_copy(update={"ceiling_mmhg": 65.0})})
+    wrap = SimulatedWrap(WrapSettings("S-1", Side.LEFT, board=board), 0.0, lambda _entry: None)
+    capabilities = Capabilities.decode(wrap.read(0.0, uuids.CAPABILITIES))
+    assert (capabilities.chambers, capabilities.ceiling_cmmhg, len(wrap.pressure_mmhg)) == (6, 6_500, 6)
 
 
 def test_the_stop_button_vents() -> None:
@@ -245,4 +247,4 @@ def test_a_fault_of_the_settings_happens_and_a_hang_boots_the_wrap() -> None:
 def test_a_fault_in_a_chamber_that_the_wrap_has_not_is_refused() -> None:
     hose_off = FAULT.validate_python({"kind": "hose_off", "at_s": 4.0, "chamber": 2})
     with pytest.raises(UsageError, match="hose_off in chamber 2: the wrap has 1"):
-        Gateway(WrapSettings("S-1", Side.LEFT, chambers=1, faults=(hose_off,)))
+        Gateway(WrapSettings("S-1", Side.LEFT, board=BOARD.with_chambers(1), faults=(hose_off,)))

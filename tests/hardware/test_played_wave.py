@@ -29,7 +29,7 @@ class Player:
 
     def __init__(self, board: Board, wave: Wave, until_s: float) -> None:
         self.faults: list[LogEntry] = []
-        settings = WrapSettings("W1", Side.LEFT, chambers=len(board.chambers), board=board)
+        settings = WrapSettings("W1", Side.LEFT, board=board)
         self.wrap = SimulatedWrap(settings, 0.0, lambda entry: self.faults.append(entry) if isinstance(entry, FaultEntry) else None)
         self._cmd_id = self._seq = 0
         self.wrap.connected(0.0, 244)

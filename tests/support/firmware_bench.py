@@ -28,9 +28,9 @@ CHARGED_MMHG = 15.0
 """The manifold over the chamber that is filled."""
 
 
-def bench_config(chambers: int = 4, ceiling_mmhg: float | None = None, **changes: Any) -> FirmwareConfig:
+def bench_config(chambers: int = 4, **changes: Any) -> FirmwareConfig:
     """The reference board's, with its first ``chambers`` chambers and with ``changes`` of fields."""
-    return replace(firmware_config(load_board(REFERENCE_BOARD).with_chambers(chambers), ceiling_mmhg), **changes)
+    return replace(firmware_config(load_board(REFERENCE_BOARD).with_chambers(chambers)), **changes)
 
 
 class FirmwareBench:

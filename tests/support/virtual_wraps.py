@@ -13,6 +13,7 @@ from random import Random
 from bumble.transport.common import Transport
 
 from tests.support.virtual_air import CuttableAir
+from wavewrap_board.files import REFERENCE_BOARD, load_board
 from wavewrap_gateway.adapters.ble import BleakRadio, over_bumble
 from wavewrap_gateway.adapters.bumble_radio import BumbleRadio
 from wavewrap_gateway.runtime.roster import find_wraps, linked
@@ -27,6 +28,8 @@ from wavewrap_sim.wrap import SimulatedWrap, WrapSettings
 __all__ = ["GatewayRadio", "MakeWrap", "Station", "VirtualWraps", "on_the_air", "open_gateway_radio", "run_wraps", "until"]
 
 MakeWrap = Callable[[WrapSettings, float, Callable[[LogEntry], None]], SimulatedWrap]
+
+BOARD = load_board(REFERENCE_BOARD)
 
 SUBSTEP_S = 0.01
 """Of the plant: one a control period. Coarse, and enough for what the gateway sees of it."""
@@ -141,12 +144,11 @@ async def on_the_air(
         settings = WrapSettings(
             serial=f"VIRTUAL-{index + 1}",
             side=(Side.LEFT, Side.RIGHT)[index % 2],
-            chambers=chambers,
+            board=BOARD.with_chambers(chambers),
             seed=index,
             clock_ppm=CRYSTAL_PPM[index % 2],
             start_tick=index * 1_234_567,
             plant_substep_s=SUBSTEP_S,
-            model=f"WR-{chambers}",
         )
         wrap = make_wrap(settings, clock(), log.append)
         address = f"F0:57:52:00:00:{index + 1:02X}"
