@@ -94,7 +94,6 @@ class Diagnosis:
             return findings
         pressures_mmhg = [cmmhg_to_mmhg(value) for value in sensed_cmmhg]
         scene = Scene(
-            count,
             dt_s,
             pressures_mmhg[:-1],
             pressures_mmhg[-1],

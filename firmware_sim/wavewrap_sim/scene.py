@@ -1,4 +1,4 @@
-"""One control tick as those see it who look for what is wrong. Pressures in mmHg less their zero, counts are ticks that never wrap."""
+"""One control tick as those see it who look for what is wrong. Pressures are in mmHg less their zero."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -24,12 +24,11 @@ class Finding:
 
 
 class Scene(NamedTuple):
-    """What was sensed at ``now_count`` and what had been commanded until then; sequences have one entry per chamber.
+    """What was sensed and what had been commanded until then; sequences have one entry per chamber.
 
     A named tuple: one is made on every control tick.
     """
 
-    now_count: int
     dt_s: float
     """Since the last scene."""
     pressure_mmhg: Sequence[float]

@@ -21,9 +21,12 @@ _MOST_MANIFOLD_FRACTION = 0.95
 _PERSIST_TICKS = 3
 """Control ticks in a row. Choice: one noisy reading faults nobody, 30 ms of pressure does no harm."""
 
-
 _LEAP_CMMHG = 2_500
 """From one control tick to the next a chamber's reading cannot go so far. Choice: a chamber of 60 mmHg whose hose comes off falls by 15."""
+
+_LEAPS = 3
+"""Within the doubt of one another. Choice: a wire that breaks leaps once, one that comes back twice; while in doubt nothing else is judged,
+so it must not last."""
 
 
 class SensorWatch:
@@ -37,6 +40,7 @@ class SensorWatch:
         self._same = [0] * (chambers + 1)
         self._impossible = [0] * (chambers + 1)
         self._doubtful_ticks = 0
+        self._leaps = 0
         self._read = False
 
     @property
@@ -53,12 +57,23 @@ class SensorWatch:
             impossible[at] = 0 if _LEAST_CMMHG <= raw <= self._most_cmmhg[at] else impossible[at] + 1
             if same[at] >= self._frozen_ticks or impossible[at] >= _PERSIST_TICKS:
                 findings.append(Finding(Fault.SENSOR, self._chamber_of(at), cmmhg_to_mmhg(raw)))
-        chambers = len(raw_cmmhg) - 1
-        leaps = self._read and any(abs(raw_cmmhg[at] - self._last_cmmhg[at]) > _LEAP_CMMHG for at in range(chambers))
-        self._read = True
-        self._doubtful_ticks = self._frozen_ticks + 1 if leaps else max(0, self._doubtful_ticks - 1)
-        self._last_cmmhg = raw_cmmhg
+        leapt = self._leapt(raw_cmmhg)
+        if leapt is not None:
+            self._leaps, self._doubtful_ticks = self._leaps + 1, self._frozen_ticks + 1
+            if self._leaps >= _LEAPS:
+                findings.append(Finding(Fault.SENSOR, leapt, cmmhg_to_mmhg(raw_cmmhg[leapt])))
+        elif self._doubtful_ticks > 0:
+            self._doubtful_ticks -= 1
+        else:
+            self._leaps = 0
+        self._last_cmmhg, self._read = raw_cmmhg, True
         return findings
+
+    def _leapt(self, raw_cmmhg: Sequence[int]) -> int | None:
+        """The first chamber whose reading has leapt."""
+        if not self._read:
+            return None
+        return next((at for at in range(len(raw_cmmhg) - 1) if abs(raw_cmmhg[at] - self._last_cmmhg[at]) > _LEAP_CMMHG), None)
 
     @property
     def is_broken(self) -> bool:

@@ -13,10 +13,12 @@ from wavewrap_protocol.enums import Cause, DeviceState, Fault, ReportKind
 from wavewrap_protocol.reports import Report, StateReport, decode_report
 from wavewrap_sim.answer_memory import AnswerMemory
 from wavewrap_sim.battery import Battery
+from wavewrap_sim.detection_figures import DetectionFigures
 from wavewrap_sim.device_clock import DeviceClock
 from wavewrap_sim.from_board import battery_of, sensors_of
 from wavewrap_sim.record_ring import RecordRing, Sample
 from wavewrap_sim.report_log import ReportLog
+from wavewrap_sim.sensor_watch import SensorWatch
 from wavewrap_sim.sensor_zero import SensorZero
 from wavewrap_sim.sensors import PressureSensors, to_cmmhg
 from wavewrap_sim.set_point import SetPoint
@@ -179,3 +181,30 @@ def test_the_zero_follows_an_empty_chamber_only_and_never_far() -> None:
     fresh = SensorZero(1, 800, 300)
     assert watch_zero(fresh, [801] * 80) == [0]
     assert not fresh.is_taken
+
+
+def read_pulses(period_ticks: int, ticks: int, high_cmmhg: int = 4_000) -> tuple[list[int], bool]:
+    """A good channel, the manifold's, and between them one that stands at ``high_cmmhg`` for three ticks of every ``period_ticks``.
+
+    Ticks at which it was found, and whether the last one left a doubt.
+    """
+    watch = SensorWatch(2, 258.0, DetectionFigures())
+    found = []
+    for tick in range(ticks):
+        noise = tick % 7
+        pulse = high_cmmhg if tick % period_ticks >= period_ticks - 3 else 0
+        findings = watch.check((noise, pulse + noise, noise))
+        assert {(finding.fault, finding.chamber) for finding in findings} <= {(Fault.SENSOR, 1)}
+        found += [tick] if findings else []
+    return found, watch.is_doubtful
+
+
+def test_a_loose_wire_is_told_before_its_doubt_hides_everything_else() -> None:
+    found, _ = read_pulses(period_ticks=15, ticks=60)
+    assert found[0] == 27, "with its third leap"
+
+
+def test_a_reading_that_leaps_once_and_comes_back_is_doubted_for_a_while_and_then_believed() -> None:
+    assert read_pulses(period_ticks=40, ticks=41) == ([], True)
+    assert read_pulses(period_ticks=100, ticks=199, high_cmmhg=2_000) == ([], False)
+    assert read_pulses(period_ticks=100, ticks=150) == ([], False)
