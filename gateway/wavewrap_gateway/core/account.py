@@ -38,6 +38,7 @@ class SessionAccount:
         self._ticks: array[int] = array("q")
         self._samples: array[int] = array("h")
         self._steps: list[ScheduledStep] = []
+        self._measured: list[list[Compression]] = [[] for _ in range(wave.chambers)]
 
     def add_frame(self, frame: Telemetry, first_tick: int) -> None:
         """A frame of the session; ``first_tick`` is its first sample's, never wrapped. Replays may come late and out of order."""
@@ -107,10 +108,16 @@ class SessionAccount:
         return np.interp(ticks, [max(value, -1e18) for value in at], level)
 
     def compressions(self) -> list[Compression]:
-        """Every finished compression of every chamber."""
+        """Every released compression of every chamber. One that is over is measured once: what a replay brings of it later is too late."""
         ticks, pressure = self._arrays()
         steps = self.carried_out
-        return [one for at in range(self._wave.chambers) for one in measure_compressions(ticks, pressure[:, at], steps, at)]
+        last: list[Compression] = []
+        for at, measured in enumerate(self._measured):
+            found, over = measure_compressions(ticks, pressure[:, at], steps, at, len(measured))
+            fresh = over - len(measured)
+            measured += found[:fresh]
+            last += found[fresh:]
+        return [one for measured in self._measured for one in measured] + last
 
     def peaks_mmhg(self) -> list[float]:
         """Highest pressure of each chamber; 0 without a sample."""
@@ -175,10 +182,11 @@ class SessionAccount:
         return Cycles(planned=self._wave.cycles, delivered=delivered), shortfalls
 
     def targets_mmhg(self) -> list[float]:
-        """Highest target of each chamber over the session, boosts counted in."""
+        """Highest target that each chamber was asked for, boosts and easing counted in; the wave's where it was asked for none."""
         highest_mmhg = list(self._wave.peaks_mmhg)
-        for step in self._steps:
-            highest_mmhg[step.wave.chamber] = max(highest_mmhg[step.wave.chamber], step.target_mmhg)
+        for chamber in range(self._wave.chambers):
+            asked_mmhg = [step.target_mmhg for step in self._steps if step.wave.chamber == chamber and step.wave.target_mmhg > 0.0]
+            highest_mmhg[chamber] = max(asked_mmhg, default=highest_mmhg[chamber])
         return [round(target, 2) for target in highest_mmhg]
 
 

@@ -66,50 +66,52 @@ class Compression:
 
 
 def measure_compressions(
-    ticks: NDArray[np.int64], pressure_mmhg: Floats, steps: Sequence[ScheduledStep], chamber: int
-) -> list[Compression]:
-    """The finished compressions of ``chamber``.
+    ticks: NDArray[np.int64], pressure_mmhg: Floats, steps: Sequence[ScheduledStep], chamber: int, known: int = 0
+) -> tuple[list[Compression], int]:
+    """The compressions of ``chamber`` that have been released, but for the first ``known`` of them; and how many are over, rest included.
 
     ``ticks`` and ``pressure_mmhg``: shape (samples,), ticks ascending and never wrapped; ``steps``: carried out, in order.
     """
-    time_s = ticks / TICKS_PER_S
-    own = [(step, step.actual_tick / TICKS_PER_S) for step in steps if step.wave.chamber == chamber and step.actual_tick is not None]
+    own = [(step, step.actual_tick) for step in steps if step.wave.chamber == chamber and step.actual_tick is not None]
     found: list[Compression] = []
-    risen: tuple[ScheduledStep, float] | None = None
-    for at, (step, at_s) in enumerate(own):
+    number, rises = 0, list[tuple[ScheduledStep, int]]()
+    for at, (step, tick) in enumerate(own):
         if step.target_mmhg > 0.0:
-            if risen is None or step.target_mmhg > risen[0].target_mmhg:
-                risen = (step, risen[1]) if risen is not None else (step, at_s)
-        elif risen is not None:
-            # Where a compression rises in two steps the last one sets the pace, the first one the beginning.
-            last_rise_s = next(when for earlier, when in reversed(own[:at]) if earlier.target_mmhg > 0.0)
-            until_s = own[at + 1][1] if at + 1 < len(own) else float("inf")
-            found.append(_measure(len(found), chamber, risen, last_rise_s, at_s, until_s, time_s, pressure_mmhg))
-            risen = None
-    return found
+            rises.append((step, tick))
+        elif rises:
+            if number >= known:
+                until_tick = own[at + 1][1] if at + 1 < len(own) else np.iinfo(np.int64).max
+                span = slice(*np.searchsorted(ticks, (rises[0][1], until_tick)))
+                found.append(_measure(number, chamber, rises, tick, ticks[span], pressure_mmhg[span]))
+            number += 1
+            rises = []
+    # The rest of the last one goes on until its chamber is told something again.
+    over = number if own and own[-1][0].target_mmhg > 0.0 else max(0, number - 1)
+    return found, over
 
 
 def _measure(
     number: int,
     chamber: int,
-    risen: tuple[ScheduledStep, float],
-    last_rise_s: float,
-    release_s: float,
-    until_s: float,
-    time_s: Floats,
+    rises: Sequence[tuple[ScheduledStep, int]],
+    release_tick: int,
+    ticks: NDArray[np.int64],
     pressure_mmhg: Floats,
 ) -> Compression:
-    step, begin_s = risen
-    target_mmhg, ramp_s = step.target_mmhg, step.wave.ramp_s
-    rising = (time_s >= begin_s) & (time_s <= release_s)
+    """From the samples between the first of ``rises`` and the step after the release."""
+    time_s, begin_s, release_s = ticks / TICKS_PER_S, rises[0][1] / TICKS_PER_S, release_tick / TICKS_PER_S
+    target_mmhg = max(step.target_mmhg for step, _ in rises)
+    # Where a compression rises in two steps the last one sets the pace, the first one the beginning.
+    last, last_tick = rises[-1]
+    last_rise_s, ramp_s = last_tick / TICKS_PER_S, last.wave.ramp_s
+    rising = time_s <= release_s
     onset_s = _first(time_s[rising], pressure_mmhg[rising] >= ONSET_MMHG, begin_s)
-    full_s = last_rise_s + REACHED * ramp_s
-    lag_s = _first(time_s[rising], pressure_mmhg[rising] >= REACHED * target_mmhg, full_s)
+    lag_s = _first(time_s[rising], pressure_mmhg[rising] >= REACHED * target_mmhg, last_rise_s + REACHED * ramp_s)
     settled_s = last_rise_s + ramp_s + max(0.0, lag_s or 0.0) + SETTLE_S
-    hold = (time_s >= settled_s) & (time_s <= release_s)
+    hold = (time_s >= settled_s) & rising
     aged = hold & (time_s <= settled_s + SLICE_S)
-    venting = (time_s >= release_s) & (time_s < until_s)
-    resting = venting & (time_s >= release_s + REST_S)
+    venting = time_s >= release_s
+    resting = time_s >= release_s + REST_S
     return Compression(
         chamber,
         number,

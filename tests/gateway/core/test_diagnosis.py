@@ -57,7 +57,7 @@ def draw(
 
 
 def measured(*traces: tuple[NDArray[np.int64], Trace]) -> list[Compression]:
-    return [one for chamber, (ticks, trace) in enumerate(traces) for one in measure_compressions(ticks, trace, steps(chamber), chamber)]
+    return [one for chamber, (ticks, trace) in enumerate(traces) for one in measure_compressions(ticks, trace, steps(chamber), chamber)[0]]
 
 
 def kinds(*traces: tuple[NDArray[np.int64], Trace]) -> list[tuple[FindingKind, int | None]]:
@@ -73,6 +73,14 @@ def test_a_compression_is_measured() -> None:
     assert one.vent_tau_s == pytest.approx(0.9, rel=0.05)
     assert one.rest_mmhg == pytest.approx(0.2, abs=0.2)
     assert one.moved_s == 0.0
+
+
+@given(known=st.integers(0, CYCLES))
+def test_what_is_known_is_not_measured_again(known: int) -> None:
+    ticks, trace = draw()
+    whole, over = measure_compressions(ticks, trace, steps(), 0)
+    assert (len(whole), over) == (CYCLES, CYCLES - 1)
+    assert measure_compressions(ticks, trace, steps(), 0, known) == (whole[known:], over)
 
 
 def test_a_sound_wrap_has_no_findings() -> None:
@@ -131,8 +139,11 @@ def test_a_compression_in_two_rises_is_one() -> None:
     wave = (WaveStep(0.0, 0, 20.0, 1.0, 0), WaveStep(4.0, 0, TARGET_MMHG, 1.0, 0), WaveStep(9.0, 0, 0.0, 0.0, 0))
     own = [carried_out(step) for step in wave]
     ticks = np.arange(0, 200_000, 200)
-    (one,) = measure_compressions(ticks, np.interp(ticks, [0, 10_000, 40_000, 50_000, 90_000, 91_000], [0, 20, 20, 50, 50, 0]), own, 0)
+    (one,), over = measure_compressions(
+        ticks, np.interp(ticks, [0, 10_000, 40_000, 50_000, 90_000, 91_000], [0, 20, 20, 50, 50, 0]), own, 0
+    )
     assert one.target_mmhg == TARGET_MMHG
+    assert over == 0, "its rest goes on"
     assert one.onset_s == pytest.approx(0.25, abs=0.05)
     assert one.lag_s == pytest.approx(0.0, abs=0.3)
 
