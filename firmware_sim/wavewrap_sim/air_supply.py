@@ -37,7 +37,7 @@ class SupplyParameters:
     """The manifold is charged to this over the chamber before its inlet opens, so that no air flows back.
     Choice: what the valve's delay and the zero errors of two sensors need."""
     touch_mmhg: float = 5.0
-    """A deficit up to this is a touch-up of a hold. Choice: three bands."""
+    """A deficit up to this is a touch-up of a hold. Choice: about four bands."""
     probe_every_s: float = 3.0
     """Choice: a sensor that drifts by 1 mmHg/s is found before it hides 10 mmHg."""
     probe_s: float = 0.05

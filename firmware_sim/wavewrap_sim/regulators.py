@@ -1,6 +1,6 @@
 """The two ways to hold a pressure: bang-bang with hysteresis, and PI on the pump's duty with pulsed vents. One instance a chamber.
 
-Bang-bang within +/- 1.5 mmHg, centred a little over the set-point because creep and leak only ever pull down, wears the valves least.
+Bang-bang within a band, centred a little over the set-point because creep and leak only ever pull down, wears the valves least.
 The PI regulator asks for a rate and gets it by the duty of the pump while its inlet stays open; outward it opens the vent in whole control
 periods and carries the remainder on. Far from the set-point both go full on (the fast path).
 

@@ -45,11 +45,6 @@ class Chamber(Table):
     leak_ml_s_mmhg: NotNegative
 
     @property
-    def area_cm2(self) -> float:
-        """Between the welds."""
-        return self.length_mm * self.width_mm / 100.0
-
-    @property
     def largest_volume_ml(self) -> float:
         """Two flat sheets welded ``width_mm`` apart bulge at most to a round tube of twice that circumference: ``l w^2 / pi``."""
         return self.length_mm * self.width_mm**2 / pi / 1000.0

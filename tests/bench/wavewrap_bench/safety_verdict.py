@@ -58,8 +58,8 @@ HARMLESS = frozenset({"writes_corrupted", "writes_replayed", "writes_reordered",
 BEYOND_FIRMWARE = frozenset({"sensor_drift", "sensor_frozen", "sensor_dead", "firmware_hang"})
 """The firmware's ceiling needs a sensor that tells the truth and a firmware that runs; here the hardware's counts."""
 
-TIME_STATED = frozenset({"vent_stuck_shut", "kink"})
-"""The way out is the relief path or a bent hose: the time is stated, not limited."""
+TIME_STATED = frozenset({"vent_stuck_shut"})
+"""The way out is the relief path: the time is stated, not limited."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +124,7 @@ def _answer(outcome: Outcome) -> str:
         return "answered" if said else "silent"
     fault, shown_s = outcome.faults[0], outcome.shown_s[0]
     if said:
-        early = shown_s is None or outcome.reactions[0].at_s < fault.at_s
+        early = outcome.reactions[0].at_s < fault.at_s
         return "right" if said[0] in RIGHT[fault.kind] and not early else "wrong"
     if shown_s is None:
         return "no effect"
