@@ -8,7 +8,7 @@ from bleak import BleakClient
 from bumble.device import Connection
 
 from wavewrap_bench.virtual_bench import Bench, open_bench
-from wavewrap_gateway.adapters.bumble_radio import BumbleClient
+from wavewrap_gateway.adapters.bumble_client import BumbleClient
 from wavewrap_gateway.runtime.roster import find_wraps
 from wavewrap_protocol import uuids
 from wavewrap_protocol.errors import LinkError, UsageError

@@ -1,107 +1,61 @@
-"""The radio port on bleak: scan, connect, and GATT calls that cannot hang. The one place where bleak's errors become ours.
+"""The radio port on bleak: scan, connect and pair. With :mod:`wavewrap_gateway.adapters.ble_connection` the one place where bleak's errors
+become ours.
 
-A link is usable until its first timeout: after that it is suspect and is closed. Not responsible for reconnecting
-(:mod:`wavewrap_gateway.runtime.wrap_link`).
+Not responsible for reconnecting (:mod:`wavewrap_gateway.runtime.wrap_link`), nor for how each backend pairs
+(:mod:`wavewrap_gateway.adapters.bonds`).
 """
 
 import asyncio
+import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from typing import Any, TypeVar
+from pathlib import Path
+from typing import Any
 
 from bleak import BleakClient, BleakScanner
 from bleak.backends.device import BLEDevice
 from bleak.backends.scanner import AdvertisementData
-from bleak.exc import BleakError
+from bleak.exc import BleakBluetoothNotAvailableError, BleakDeviceNotFoundError, BleakError
 
-from wavewrap_gateway.adapters.bumble_radio import BumbleClient, BumbleRadio, BumbleScanner, ControllerGoneError
-from wavewrap_gateway.runtime.ports import Connection, RadioLostError, Sighting
+from wavewrap_gateway.adapters.ble_connection import FAILURES, GATT_TIMEOUT_S, BleakConnection, say
+from wavewrap_gateway.adapters.bonds import Bonds
+from wavewrap_gateway.adapters.bumble_bonds import BumbleBonds
+from wavewrap_gateway.adapters.bumble_client import BumbleClient
+from wavewrap_gateway.adapters.bumble_errors import ControllerGoneError, KeyRefusedError
+from wavewrap_gateway.adapters.bumble_keys import BumbleKeys
+from wavewrap_gateway.adapters.bumble_radio import BumbleRadio
+from wavewrap_gateway.adapters.bumble_scanner import BumbleScanner
+from wavewrap_gateway.adapters.system_bonds import SystemBonds
+from wavewrap_gateway.runtime.ports import (
+    BondDoubtedError,
+    BondLostError,
+    Connection,
+    PairingRefusedError,
+    Passkey,
+    RadioLostError,
+    Sighting,
+)
 from wavewrap_protocol import uuids
 from wavewrap_protocol.enums import AdvertisingFlag
 from wavewrap_protocol.errors import LinkError, UsageError
 from wavewrap_protocol.payloads import Side
 
-__all__ = ["BleakConnection", "BleakRadio", "open_radio", "over_bumble"]
-
-GATT_TIMEOUT_S = 5.0
-"""Longest GATT call. Choice: bleak bounds only connect; five lease renewals fit, and the lease covers what is longer."""
+__all__ = ["BleakRadio", "open_radio", "over_bumble"]
 
 PLATFORM_REMEDY = "switch the Bluetooth adapter on (on Linux bluetoothd must run), or use another with --radio bumble:usb:0"
 
-_FAILURES = (BleakError, OSError, EOFError)
-"""What bleak raises besides its own: time-outs (an OSError), a broken pipe, the end of a D-Bus stream."""
-
-T = TypeVar("T")
-
-
-class BleakConnection:
-    """A connected client. Implements :class:`wavewrap_gateway.runtime.ports.Connection`."""
-
-    def __init__(self, client: BleakClient, lost: asyncio.Event) -> None:
-        self._client = client
-        self._lost = lost
-
-    @property
-    def payload_bytes(self) -> int:
-        """Bytes that one write carries, by the size the backend reports for the plan characteristic."""
-        try:
-            characteristic = self._client.services.get_characteristic(uuids.PLAN)
-        except BleakError as cause:
-            raise LinkError(f"the link was lost ({cause})") from cause
-        if characteristic is None:
-            raise LinkError("the device has no plan characteristic: it is no wavewrap wrap")
-        return int(characteristic.max_write_without_response_size)
-
-    async def _bounded(self, what: str, call: Awaitable[T]) -> T:
-        """``call`` raced against the loss of the link and the time limit."""
-        work = asyncio.ensure_future(call)
-        lost = asyncio.ensure_future(self._lost.wait())
-        try:
-            await asyncio.wait({work, lost}, timeout=GATT_TIMEOUT_S, return_when=asyncio.FIRST_COMPLETED)
-            if work.done():
-                return work.result()
-            if not self._lost.is_set():
-                self._lost.set()
-                raise LinkError(f"{what} took more than {GATT_TIMEOUT_S:g} s: the link is closed and made anew")
-            raise LinkError(f"{what}: the link was lost")
-        except _FAILURES as cause:
-            raise LinkError(f"{what} failed: {_say(cause)}") from cause
-        finally:
-            lost.cancel()
-            if not work.done():
-                work.cancel()
-
-    async def read(self, uuid: str) -> bytes:
-        """Value of a characteristic."""
-        return bytes(await self._bounded(f"reading {uuid}", self._client.read_gatt_char(uuid)))
-
-    async def write(self, uuid: str, data: bytes, *, response: bool) -> None:
-        """Write a characteristic."""
-        await self._bounded(f"writing {uuid}", self._client.write_gatt_char(uuid, data, response=response))
-
-    async def subscribe(self, uuid: str, receive: Callable[[bytes], None]) -> None:
-        """Have ``receive`` called with every notification or indication."""
-        await self._bounded(f"subscribing to {uuid}", self._client.start_notify(uuid, lambda _characteristic, data: receive(bytes(data))))
-
-    async def wait_lost(self) -> None:
-        """Return when the link is gone."""
-        await self._lost.wait()
-
-    async def disconnect(self) -> None:
-        """Close the link; bounded, and quiet on one that is gone."""
-        try:
-            async with asyncio.timeout(GATT_TIMEOUT_S):
-                await self._client.disconnect()
-        except _FAILURES:
-            # Already gone, which is what was asked for.
-            self._lost.set()
+CONNECT_S = 20.0
+"""Of the connect that comes before a pairing, as for any other."""
 
 
 class BleakRadio:
     """An adapter driven by bleak. Implements :class:`wavewrap_gateway.runtime.ports.Radio`."""
 
-    def __init__(self, scanner: dict[str, Any], client: dict[str, Any], close: Callable[[], Awaitable[None]], remedy: str) -> None:
+    def __init__(
+        self, scanner: dict[str, Any], client: dict[str, Any], bonds: Bonds, close: Callable[[], Awaitable[None]], remedy: str
+    ) -> None:
         self._remedy = remedy
+        self._bonds = bonds
         self._scanner_arguments = scanner
         self._client_arguments = client
         self._close = close
@@ -129,36 +83,82 @@ class BleakRadio:
                     pass  # the whole scan was asked for
         except ControllerGoneError as cause:
             raise RadioLostError(f"{cause}: {self._remedy}") from cause
-        except (*_FAILURES, ValueError) as cause:
+        except (*FAILURES, ValueError) as cause:
             # A system bus that refuses the login, or has no usable address, is a ValueError of dbus-fast.
-            raise LinkError(f"scanning failed ({_say(cause)}): {self._remedy}") from cause
+            raise LinkError(f"scanning failed ({say(cause)}): {self._remedy}") from cause
         return sorted(found.values(), key=lambda sighting: sighting.address)
 
     async def connect(self, sighting: Sighting, timeout_s: float) -> Connection:
         """A new client for a fresh sighting. Raises :class:`LinkError`."""
+        async with self._adapter:
+            return await self._connect(sighting, timeout_s)
+
+    async def _connect(self, sighting: Sighting, timeout_s: float) -> BleakConnection:
         lost = asyncio.Event()
-        assert isinstance(sighting.handle, BLEDevice)  # only our own scan makes sightings
-        client = BleakClient(sighting.handle, disconnected_callback=lambda _client: lost.set(), timeout=timeout_s, **self._client_arguments)
+        client = self._client(sighting, timeout_s, lost)
+        bonded: bool | None = None
         try:
-            async with self._adapter:
-                async with asyncio.timeout(timeout_s + GATT_TIMEOUT_S):
-                    await client.connect()
-        except TimeoutError as cause:
-            raise LinkError(f"{sighting.address} did not answer within {timeout_s:g} s: bring the wrap nearer") from cause
+            async with asyncio.timeout(timeout_s + GATT_TIMEOUT_S):
+                bonded = await self._bonds.is_bonded(sighting.address)
+                await client.connect()
+        except KeyRefusedError as cause:
+            raise BondLostError(sighting.address) from cause
         except ControllerGoneError as cause:
             raise RadioLostError(f"{cause}: {self._remedy}") from cause
-        except _FAILURES as cause:
-            raise LinkError(f"connecting to {sighting.address} failed: {_say(cause)}") from cause
-        return BleakConnection(client, lost)
+        except UsageError as cause:
+            raise RadioLostError(str(cause)) from cause
+        except FAILURES as cause:
+            if isinstance(cause, TimeoutError):
+                text = f"{sighting.address} did not answer within {timeout_s:g} s: bring the wrap nearer"
+            else:
+                text = f"connecting to {sighting.address} failed: {say(cause)}"
+            if bonded and not self._bonds.tells and _may_be_a_lost_bond(cause):
+                raise BondDoubtedError(f"{text}; if that goes on, it has forgotten this gateway: run 'wavewrap pair'") from cause
+            raise LinkError(text) from cause
+        return BleakConnection(client, lost, may_want_pairing=bonded is False and not self._bonds.tells)
+
+    def _client(self, sighting: Sighting, timeout_s: float, lost: asyncio.Event) -> BleakClient:
+        assert isinstance(sighting.handle, BLEDevice)  # only our own scan makes sightings
+        return BleakClient(sighting.handle, disconnected_callback=lambda _client: lost.set(), timeout=timeout_s, **self._client_arguments)
+
+    async def pair(self, sighting: Sighting, passkey: Passkey, timeout_s: float) -> None:
+        """Bond, and leave the link to be made anew with the key. Raises :class:`LinkError`, mostly as :class:`PairingRefusedError`."""
+        try:
+            async with self._adapter, self._bonds.pairing(sighting.address, passkey) as bond_with:
+                connection = await self._connect(sighting, CONNECT_S)
+                try:
+                    async with asyncio.timeout(timeout_s):
+                        await bond_with(connection.client)
+                finally:
+                    await connection.disconnect()
+        except TimeoutError as cause:
+            raise PairingRefusedError(
+                f"{sighting.address} did not pair within {timeout_s:g} s: press its pairing button and type the passkey sooner"
+            ) from cause
+        except ControllerGoneError as cause:
+            raise RadioLostError(f"{cause}: {self._remedy}") from cause
+        except FAILURES as cause:
+            raise PairingRefusedError(f"{sighting.address} did not pair: {say(cause)}: press its pairing button and retry") from cause
+
+    async def is_bonded(self, address: str) -> bool | None:
+        """Whether this host has a bond with ``address``; ``None`` where the system does not tell. Raises :class:`LinkError`."""
+        try:
+            async with asyncio.timeout(GATT_TIMEOUT_S):
+                return await self._bonds.is_bonded(address)
+        except FAILURES as cause:
+            raise LinkError(f"asking for the bond with {address} failed ({say(cause)}): {self._remedy}") from cause
+
+    async def forget(self, address: str) -> None:
+        """Remove this host's bond with ``address``, if there is one. Raises :class:`LinkError`."""
+        try:
+            async with self._adapter, asyncio.timeout(GATT_TIMEOUT_S):
+                await self._bonds.forget(address)
+        except FAILURES as cause:
+            raise LinkError(f"removing the bond with {address} failed ({say(cause)}): {self._remedy}") from cause
 
     async def close(self) -> None:
         """Give the adapter back."""
         await self._close()
-
-
-def _say(cause: BaseException) -> str:
-    """The text of ``cause``: bleak's errors and the system's carry a code before it, some carry nothing."""
-    return str(cause.args[-1]) if cause.args else type(cause).__name__
 
 
 def _sighting(device: BLEDevice, advertisement: AdvertisementData) -> Sighting | None:
@@ -177,16 +177,26 @@ def _sighting(device: BLEDevice, advertisement: AdvertisementData) -> Sighting |
     )
 
 
+def _may_be_a_lost_bond(cause: BaseException) -> bool:
+    """A wrap that has no key drops the link, which a stack may show as a time-out or as a failed connect."""
+    if isinstance(cause, BleakDeviceNotFoundError | BleakBluetoothNotAvailableError):
+        return False
+    return isinstance(cause, TimeoutError | BleakError)
+
+
 @asynccontextmanager
-async def open_radio(radio: str) -> AsyncIterator[BleakRadio]:
-    """The radio that ``radio`` names: ``platform``, or ``bumble:<transport>``. Raises :class:`UsageError` or :class:`LinkError`."""
+async def open_radio(radio: str, keys: Path | None = None) -> AsyncIterator[BleakRadio]:
+    """The radio that ``radio`` names: ``platform``, or ``bumble:<transport>``, whose bonds are in the file ``keys``.
+
+    Without a file such a radio knows no wrap and none knows it, which is enough to scan. Raises :class:`UsageError` or :class:`LinkError`.
+    """
     if radio == "platform":
-        yield BleakRadio({}, {}, _nothing_to_close, PLATFORM_REMEDY)
+        yield BleakRadio({}, {}, _platform_bonds(), _nothing_to_close, PLATFORM_REMEDY)
         return
     kind, _, transport = radio.partition(":")
     if kind != "bumble" or not transport:
         raise UsageError(f"radio {radio!r}: use 'platform', or 'bumble:' and a transport such as 'bumble:usb:0'")
-    host = BumbleRadio(transport)
+    host = BumbleRadio(transport, keys=BumbleKeys(keys, transport))
     try:
         await host.open()
     except ValueError as cause:
@@ -203,7 +213,16 @@ async def open_radio(radio: str) -> AsyncIterator[BleakRadio]:
 def over_bumble(host: BumbleRadio) -> BleakRadio:
     """bleak on an open ``host``, which is closed with it."""
     scanner, client = {"backend": BumbleScanner, "radio": host}, {"backend": BumbleClient, "radio": host}
-    return BleakRadio(scanner, client, host.close, "see to the adapter or the simulator, then start again")
+    return BleakRadio(scanner, client, BumbleBonds(host), host.close, "see to the adapter or the simulator, then start again")
+
+
+def _platform_bonds() -> Bonds:
+    if sys.platform == "linux":
+        # dbus-fast is there on Linux only.
+        from wavewrap_gateway.adapters.bluez_bonds import BluezBonds
+
+        return BluezBonds()
+    return SystemBonds()
 
 
 async def _nothing_to_close() -> None:

@@ -12,7 +12,9 @@ import paho.mqtt.client as mqtt
 from bleak import BleakClient, BleakScanner
 from paho.mqtt.enums import CallbackAPIVersion
 
-from wavewrap_gateway.adapters.bumble_radio import BumbleClient, BumbleRadio, BumbleScanner
+from wavewrap_gateway.adapters.bumble_client import BumbleClient
+from wavewrap_gateway.adapters.bumble_radio import BumbleRadio
+from wavewrap_gateway.adapters.bumble_scanner import BumbleScanner
 from wavewrap_protocol import uuids
 
 STREAM_ON = bytes((0x05, 1, 0, 1, 0))

@@ -1,8 +1,9 @@
 """The state of the link to one wrap, as a sum type: match on it and close with ``assert_never``."""
 
 from dataclasses import dataclass
+from re import sub
 
-__all__ = ["Closed", "Connecting", "Failed", "LinkState", "Lost", "Preparing", "Ready", "Searching", "link_word"]
+__all__ = ["BondLost", "Closed", "Connecting", "Failed", "LinkState", "Lost", "Preparing", "Ready", "Searching", "link_word"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,13 +44,20 @@ class Failed:
 
 
 @dataclass(frozen=True, slots=True)
+class BondLost:
+    """Given up: the wrap has forgotten this gateway, and only a person may pair them anew, for who asks may be somebody else's device."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class Closed:
     """Closed on purpose."""
 
 
-LinkState = Searching | Connecting | Preparing | Ready | Lost | Failed | Closed
+LinkState = Searching | Connecting | Preparing | Ready | Lost | Failed | BondLost | Closed
 
 
 def link_word(state: LinkState) -> str:
     """One word for logs, topics and screens."""
-    return type(state).__name__.lower()
+    return sub(r"(?<=[a-z])(?=[A-Z])", "_", type(state).__name__).lower()

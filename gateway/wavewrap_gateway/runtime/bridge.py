@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from wavewrap_gateway.core.advice import explain_fault
 from wavewrap_gateway.core.clock_sync import ClockSync
 from wavewrap_gateway.core.lateness import Lateness
-from wavewrap_gateway.core.link_state import Failed, Lost, Ready, link_word
+from wavewrap_gateway.core.link_state import BondLost, Failed, Lost, Ready, link_word
 from wavewrap_gateway.runtime.publishing import BrokerChange, BrokerDown, Publisher
 from wavewrap_gateway.runtime.wrap import Wrap
 from wavewrap_gateway.runtime.wrap_link import Booted, FrameArrived, LinkChanged, LinkEvent, ReportArrived
@@ -120,7 +120,7 @@ class Bridge:
                 if isinstance(state, Ready):
                     self._publish_devices()
                 self._publish_availability(wrap, isinstance(state, Ready))
-                text = state.reason if isinstance(state, Lost | Failed) else link_word(state)
+                text = state.reason if isinstance(state, Lost | Failed | BondLost) else link_word(state)
                 self._publish_event(wrap, f"link_{link_word(state)}", text)
             case ReportArrived(StateReport() as report):
                 fault = "" if report.fault is Fault.NONE else f", fault {report.fault.name.lower()}"

@@ -1,20 +1,59 @@
 """What the runtime asks of a radio. The adapters implement it; the runtime imports no radio library.
 
-Errors: every method raises only :class:`wavewrap_protocol.errors.LinkError`, as :class:`RadioLostError` when no link can come back.
+Errors: every method raises only :class:`wavewrap_protocol.errors.LinkError`, as one of the subclasses here where more is known::
+
+    LinkError
+    ├── RadioLostError        the radio itself is gone
+    ├── NotPairedError        the wrap wants a paired gateway, and this one is not, or not with a passkey
+    ├── PairingRefusedError   the wrap, the person or this gateway broke a pairing off
+    ├── BondLostError         the wrap has no key for the bond that this gateway has with it
+    └── BondDoubtedError      a wrap that this gateway has a bond with did not let it in: once is bad luck, see ``runtime.wrap_link``
 """
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Protocol
 
 from wavewrap_protocol.errors import LinkError
 from wavewrap_protocol.payloads import Side
 
-__all__ = ["Connection", "Radio", "RadioLostError", "Sighting"]
+__all__ = [
+    "BondDoubtedError",
+    "BondLostError",
+    "Connection",
+    "NotPairedError",
+    "PairingRefusedError",
+    "Passkey",
+    "Radio",
+    "RadioLostError",
+    "Sighting",
+]
+
+Passkey = Callable[[], Awaitable[int | None]]
+"""Asks a person for the six digits that the wrap shows; ``None`` breaks the pairing off. Called when the wrap shows them."""
 
 
 class RadioLostError(LinkError):
     """The radio itself is gone for good: trying again cannot help while this process lives."""
+
+
+class NotPairedError(LinkError):
+    """The wrap wants a link that is paired with a passkey: trying again cannot help until a person has paired."""
+
+
+class PairingRefusedError(LinkError):
+    """No bond was made."""
+
+
+class BondLostError(LinkError):
+    """The wrap has forgotten this gateway: trying again cannot help until a person has paired anew."""
+
+    def __init__(self, address: str) -> None:
+        super().__init__(f"{address} has forgotten this gateway: open its pairing window and run 'wavewrap pair'")
+
+
+class BondDoubtedError(LinkError):
+    """A bond that the wrap has forgotten may show like this, and a bad moment of the radio may, too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +69,7 @@ class Sighting:
 
 
 class Connection(Protocol):
-    """An open link to one wrap. Every call is bounded in time."""
+    """An open link to one wrap, encrypted where there is a bond. Every call is bounded in time."""
 
     @property
     def payload_bytes(self) -> int:
@@ -59,7 +98,16 @@ class Radio(Protocol):
         """Wraps seen within ``timeout_s``, newest sighting of each; returns early once ``enough`` says so."""
 
     async def connect(self, sighting: Sighting, timeout_s: float) -> Connection:
-        """Open a link."""
+        """Open a link. Never pairs."""
+
+    async def pair(self, sighting: Sighting, passkey: Passkey, timeout_s: float) -> None:
+        """Bond by LE Secure Connections with a passkey, then close the link. There is no bond before, and none after an error."""
+
+    async def is_bonded(self, address: str) -> bool | None:
+        """Whether this host has a bond with ``address``; ``None`` where the system does not tell."""
+
+    async def forget(self, address: str) -> None:
+        """Remove this host's bond with ``address``, if there is one."""
 
     async def close(self) -> None:
         """Give the adapter back."""

@@ -8,29 +8,40 @@ silence is loss (a radio that says "connected" proves nothing). Not responsible 
 import asyncio
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass
 from random import Random
 from typing import TypeVar
 
 from wavewrap_gateway.core.backoff import Backoff
 from wavewrap_gateway.core.clock_sync import ClockSync
 from wavewrap_gateway.core.lead import LeadPredictor
-from wavewrap_gateway.core.link_state import Closed, Connecting, Failed, LinkState, Lost, Preparing, Ready, Searching
+from wavewrap_gateway.core.link_state import BondLost, Closed, Connecting, Failed, LinkState, Lost, Preparing, Ready, Searching
 from wavewrap_gateway.core.telemetry import SampleLedger
 from wavewrap_gateway.runtime.exchange import Exchange
-from wavewrap_gateway.runtime.ports import Connection, Radio, RadioLostError, Sighting
+from wavewrap_gateway.runtime.link_events import Booted, FrameArrived, LinkChanged, LinkEvent, ReportArrived, WrapIdentity
+from wavewrap_gateway.runtime.ports import (
+    BondDoubtedError,
+    BondLostError,
+    Connection,
+    NotPairedError,
+    Radio,
+    RadioLostError,
+    Sighting,
+)
 from wavewrap_protocol import uuids
 from wavewrap_protocol.commands import Command, Plan, Replay, Reports, Stop, Stream, TimePing
 from wavewrap_protocol.enums import Result
 from wavewrap_protocol.errors import LinkError, RemoteError
-from wavewrap_protocol.payloads import Side
-from wavewrap_protocol.reports import Answer, Capabilities, Report, Telemetry, TimePong, decode_report
+from wavewrap_protocol.reports import Answer, Capabilities, Telemetry, TimePong, decode_report
 
 __all__ = ["Booted", "FrameArrived", "LinkChanged", "LinkEvent", "ReportArrived", "WrapIdentity", "WrapLink"]
 
 SCAN_S = 10.0
 CONNECT_S = 20.0
 """Choice, as long-lived BLE clients do: a busy adapter needs seconds; the lease has vented the wrap long before."""
+
+BOND_DOUBTS_MAX = 2
+"""So many connects in a row that a bonded, advertising wrap lets time out mean that it has forgotten the bond. Choice: one happens on a
+busy radio; each takes up to 20 s, and whoever waits should know soon."""
 
 SILENCE_CHECK_S = 1.0
 SILENCE_S = 4.5
@@ -49,48 +60,6 @@ PONG_S = 1.0
 _REPORT_NUMBERS = 1 << 16
 _log = logging.getLogger(__name__)
 T = TypeVar("T")
-
-
-@dataclass(frozen=True, slots=True)
-class WrapIdentity:
-    """Who a wrap is; the serial number is the identity, the address is not."""
-
-    serial: str
-    model: str
-    firmware: str
-    side: Side
-
-
-@dataclass(frozen=True, slots=True)
-class LinkChanged:
-    """The link is now in ``state``."""
-
-    state: LinkState
-
-
-@dataclass(frozen=True, slots=True)
-class FrameArrived:
-    """A telemetry frame; ``arrived_s`` is host time."""
-
-    frame: Telemetry
-    arrived_s: float
-
-
-@dataclass(frozen=True, slots=True)
-class ReportArrived:
-    """A report, once, in order of its number as far as the wrap still has it."""
-
-    report: Report
-
-
-@dataclass(frozen=True, slots=True)
-class Booted:
-    """The wrap is on another boot than when it was last seen: whatever ran has ended and vented."""
-
-    boot_id: int
-
-
-LinkEvent = LinkChanged | FrameArrived | ReportArrived | Booted
 
 
 class WrapLink:
@@ -124,7 +93,9 @@ class WrapLink:
         self.clock_sync = ClockSync()
         self.lead = LeadPredictor()
         self.samples = SampleLedger()
+        self._bond_doubts = 0
         self.reconnects = 0
+        self.lost_bonds = 0
         self.garbled = 0
         self.lost_reports = 0
 
@@ -147,8 +118,10 @@ class WrapLink:
     async def wait_ready(self) -> None:
         """Return once the link is ready. Raises :class:`LinkError` when it has failed for good."""
         while not isinstance(self._state, Ready):
-            if isinstance(self._state, Failed | Closed):
-                raise LinkError(self._state.reason if isinstance(self._state, Failed) else f"the link to {self._address} is closed")
+            if isinstance(self._state, Failed | BondLost):
+                raise LinkError(self._state.reason)
+            if isinstance(self._state, Closed):
+                raise LinkError(f"the link to {self._address} is closed")
             self._changed.clear()
             await self._changed.wait()
 
@@ -161,8 +134,12 @@ class WrapLink:
                 except RemoteError as cause:
                     self._enter(Failed(f"{self._address}: {cause}"))
                     return
-                except RadioLostError as cause:
+                except (RadioLostError, NotPairedError) as cause:
                     self._enter(Failed(str(cause)))
+                    return
+                except BondLostError as cause:
+                    self.lost_bonds += 1
+                    self._enter(BondLost(str(cause)))
                     return
                 except LinkError as cause:
                     delay_s = self._backoff.next_delay_s()
@@ -170,14 +147,14 @@ class WrapLink:
                     await asyncio.sleep(delay_s)
                     self.reconnects += 1
         finally:
-            if not isinstance(self._state, Failed):
+            if not isinstance(self._state, Failed | BondLost):
                 self._enter(Closed())
 
     async def _connect_once(self) -> None:
         """One connection, from the sighting to its loss, which is always a :class:`LinkError`."""
         sighting = await self._find()
         self._enter(Connecting(sighting.address))
-        connection = await self._radio.connect(sighting, CONNECT_S)
+        connection = await self._connect(sighting)
         try:
             self._enter(Preparing())
             self._exchange = Exchange(connection)
@@ -191,6 +168,17 @@ class WrapLink:
                 exchange.fail(LinkError(f"the link to {self._address} was lost"))
             await connection.disconnect()
 
+    async def _connect(self, sighting: Sighting) -> Connection:
+        try:
+            connection = await self._radio.connect(sighting, CONNECT_S)
+        except BondDoubtedError as cause:
+            self._bond_doubts += 1
+            if self._bond_doubts >= BOND_DOUBTS_MAX:
+                raise BondLostError(self._address) from cause
+            raise
+        self._bond_doubts = 0
+        return connection
+
     async def _find(self) -> Sighting:
         if self._first_sighting is not None:
             sighting, self._first_sighting = self._first_sighting, None
@@ -200,6 +188,7 @@ class WrapLink:
         for one in found:
             if one.address == self._address:
                 return one
+        self._bond_doubts = 0  # out of reach, which explains what was doubted
         raise LinkError(f"{self._address} is not advertising: switch the wrap on or bring it nearer")
 
     async def _prepare(self, connection: Connection) -> None:

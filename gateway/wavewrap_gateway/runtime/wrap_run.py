@@ -11,7 +11,7 @@ from random import Random
 from wavewrap_gateway.core.account import SessionAccount
 from wavewrap_gateway.core.advice import FindingKind, describe_fault, explain_end
 from wavewrap_gateway.core.diagnosis import Finding, diagnose
-from wavewrap_gateway.core.link_state import Failed
+from wavewrap_gateway.core.link_state import BondLost, Failed
 from wavewrap_gateway.core.safety import limits_for
 from wavewrap_gateway.core.scheduler import Scheduler
 from wavewrap_gateway.core.wave import Wave
@@ -167,7 +167,7 @@ class WrapRun:
             raise DeviceError(f"{name} vents with {describe_fault(picture.fault)}")
         if self._in_session and picture.device_state in (DeviceState.VENTING, DeviceState.IDLE):
             raise DeviceError(f"{name} ended the session by itself and vents: {explain_end(picture.cause)}")
-        if isinstance(self.wrap.link.state, Failed):
+        if isinstance(self.wrap.link.state, Failed | BondLost):
             raise LinkError(f"{name}: {self.wrap.link.state.reason}")
         if self._clock() > self._lease_end_s:
             raise LinkError(f"{name} was out of reach until its lease ended and vents by itself: bring it nearer and start again")
@@ -199,7 +199,7 @@ class WrapRun:
         if not self._armed:
             return self.wrap.picture.is_vented(self._clock())
         asked = False
-        while self._clock() < deadline_s and not isinstance(self.wrap.link.state, Failed):
+        while self._clock() < deadline_s and not isinstance(self.wrap.link.state, Failed | BondLost):
             if asked and self.wrap.picture.is_vented(self._clock()):
                 return True
             try:

@@ -13,7 +13,7 @@ from random import Random
 from bleak import BleakClient
 
 from wavewrap_bench.virtual_bench import Bench, Device, open_bench
-from wavewrap_gateway.adapters.bumble_radio import BumbleClient
+from wavewrap_gateway.adapters.bumble_client import BumbleClient
 from wavewrap_gateway.core.clock_sync import ClockEstimate, ClockSync
 from wavewrap_gateway.core.lateness import Lateness
 from wavewrap_gateway.core.lead import LeadPredictor

@@ -12,7 +12,10 @@ from bumble.transport.common import AsyncPipeSink, Transport, TransportInitError
 from tests.support.virtual_air import CuttableAir
 from tests.support.virtual_wraps import GatewayRadio, Station, on_the_air, open_gateway_radio
 
-from wavewrap_gateway.adapters.bumble_radio import BumbleClient, BumbleRadio, BumbleScanner, ControllerGoneError
+from wavewrap_gateway.adapters.bumble_client import BumbleClient
+from wavewrap_gateway.adapters.bumble_errors import ControllerGoneError
+from wavewrap_gateway.adapters.bumble_radio import BumbleRadio
+from wavewrap_gateway.adapters.bumble_scanner import BumbleScanner
 from wavewrap_protocol import uuids
 from wavewrap_protocol.commands import ControlWrite, Stream, TimePing
 from wavewrap_protocol.reports import Answer, TimePong

@@ -1,0 +1,118 @@
+"""A link through bleak whose calls cannot hang. What bleak raises in them becomes ours here.
+
+A link is usable until its first timeout: after that it is suspect and is closed.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
+
+from bleak import BleakClient
+from bleak.exc import BleakDBusError, BleakError, BleakGATTProtocolError, BleakGATTProtocolErrorCode
+
+from wavewrap_gateway.runtime.ports import NotPairedError
+from wavewrap_protocol import uuids
+from wavewrap_protocol.errors import LinkError
+
+__all__ = ["FAILURES", "GATT_TIMEOUT_S", "BleakConnection", "say"]
+
+GATT_TIMEOUT_S = 5.0
+"""Longest GATT call. Choice: bleak bounds only connect; five lease renewals fit, and the lease covers what is longer."""
+
+FAILURES = (BleakError, OSError, EOFError)
+"""What bleak raises besides its own: time-outs (an OSError), a broken pipe, the end of a D-Bus stream."""
+
+_TOO_LITTLE_SECURITY = (
+    BleakGATTProtocolErrorCode.INSUFFICIENT_AUTHENTICATION,
+    BleakGATTProtocolErrorCode.INSUFFICIENT_ENCRYPTION_KEY_SIZE,
+    BleakGATTProtocolErrorCode.INSUFFICIENT_ENCRYPTION,
+)
+"""ATT errors of Bluetooth Core, Vol 3 Part C 10.3.1."""
+
+_BLUEZ_NOT_PAIRED = ("org.bluez.Error.NotPermitted", "Not paired")
+"""What BlueZ makes of them, and bleak leaves as it is."""
+
+T = TypeVar("T")
+
+
+class BleakConnection:
+    """A connected client. Implements :class:`wavewrap_gateway.runtime.ports.Connection`.
+
+    ``may_want_pairing``: a call that hangs may be the stack waiting for a pairing that nobody has open.
+    """
+
+    def __init__(self, client: BleakClient, lost: asyncio.Event, *, may_want_pairing: bool) -> None:
+        self.client = client
+        self._lost = lost
+        self._hint = " (if the wrap has a pairing button, run 'wavewrap pair')" if may_want_pairing else ""
+
+    @property
+    def payload_bytes(self) -> int:
+        """Bytes that one write carries, by the size the backend reports for the plan characteristic."""
+        try:
+            characteristic = self.client.services.get_characteristic(uuids.PLAN)
+        except BleakError as cause:
+            raise LinkError(f"the link was lost ({cause})") from cause
+        if characteristic is None:
+            raise LinkError("the device has no plan characteristic: it is no wavewrap wrap")
+        return int(characteristic.max_write_without_response_size)
+
+    async def _bounded(self, what: str, call: Awaitable[T]) -> T:
+        """``call`` raced against the loss of the link and the time limit."""
+        work = asyncio.ensure_future(call)
+        lost = asyncio.ensure_future(self._lost.wait())
+        try:
+            await asyncio.wait({work, lost}, timeout=GATT_TIMEOUT_S, return_when=asyncio.FIRST_COMPLETED)
+            if work.done():
+                return work.result()
+            if not self._lost.is_set():
+                self._lost.set()
+                raise LinkError(f"{what} took more than {GATT_TIMEOUT_S:g} s: the link is closed and made anew{self._hint}")
+            raise LinkError(f"{what}: the link was lost")
+        except FAILURES as cause:
+            if _wants_pairing(cause):
+                raise NotPairedError(
+                    f"{self.client.address} serves only gateways that it is paired with: open its pairing window and run 'wavewrap pair'"
+                ) from cause
+            raise LinkError(f"{what} failed: {say(cause)}") from cause
+        finally:
+            lost.cancel()
+            if not work.done():
+                work.cancel()
+
+    async def read(self, uuid: str) -> bytes:
+        """Value of a characteristic."""
+        return bytes(await self._bounded(f"reading {uuid}", self.client.read_gatt_char(uuid)))
+
+    async def write(self, uuid: str, data: bytes, *, response: bool) -> None:
+        """Write a characteristic."""
+        await self._bounded(f"writing {uuid}", self.client.write_gatt_char(uuid, data, response=response))
+
+    async def subscribe(self, uuid: str, receive: Callable[[bytes], None]) -> None:
+        """Have ``receive`` called with every notification or indication."""
+        await self._bounded(f"subscribing to {uuid}", self.client.start_notify(uuid, lambda _characteristic, data: receive(bytes(data))))
+
+    async def wait_lost(self) -> None:
+        """Return when the link is gone."""
+        await self._lost.wait()
+
+    async def disconnect(self) -> None:
+        """Close the link; bounded, and quiet on one that is gone."""
+        try:
+            async with asyncio.timeout(GATT_TIMEOUT_S):
+                await self.client.disconnect()
+        except FAILURES:
+            # Already gone, which is what was asked for.
+            self._lost.set()
+
+
+def _wants_pairing(cause: BaseException) -> bool:
+    """Whether the link is worth too little for what was asked of it."""
+    if isinstance(cause, BleakGATTProtocolError):
+        return cause.code in _TOO_LITTLE_SECURITY
+    return isinstance(cause, BleakDBusError) and (cause.dbus_error, cause.dbus_error_details) == _BLUEZ_NOT_PAIRED
+
+
+def say(cause: BaseException) -> str:
+    """The text of ``cause``: bleak's errors and the system's carry a code before it, some carry nothing."""
+    return str(cause.args[-1]) if cause.args else type(cause).__name__
