@@ -16,9 +16,11 @@ from wavewrap_board.files import REFERENCE_BOARD, load_board
 from wavewrap_protocol.errors import LocalError, UsageError
 from wavewrap_protocol.limits import CHAMBERS_MAX
 from wavewrap_protocol.payloads import Side
-from wavewrap_sim.faults import GATEWAY_KINDS, Fault, load_faults, require_chambers
+from wavewrap_sim.faults import GATEWAY_KINDS, PERSON_KINDS, Fault, load_faults, require_chambers
 from wavewrap_sim.gatt_security import SecurityMode
-from wavewrap_sim.process import Announcement, SimulatorSettings, serve
+from wavewrap_sim.log import PairingEntry
+from wavewrap_sim.pairing_window import WINDOW_S
+from wavewrap_sim.process import Announcement, Console, SimulatorSettings, serve
 from wavewrap_sim.program import run_program
 from wavewrap_sim.scenario import CLEAR, load_scenario
 
@@ -40,8 +42,16 @@ def simulate(
     scenario: Annotated[Path | None, typer.Option(help="Radio conditions, a TOML file; none: a radio without time or loss.")] = None,
     faults: Annotated[Path | None, typer.Option(help="What goes wrong and when, a TOML file; tests/faults has some.")] = None,
     security: Annotated[
-        SecurityMode, typer.Option(help="open: serve everybody; passkey: ask for a link paired with the passkey shown.")
+        SecurityMode,
+        typer.Option(
+            help="open: serve everybody; passkey: ask for a link paired with the passkey shown. SIGUSR1 presses every pairing button, "
+            "SIGUSR2 makes every wrap forget its bonds."
+        ),
     ] = SecurityMode.OPEN,
+    bonds: Annotated[Path | None, typer.Option(help="Keep the wraps' bonds in this file; none: they end with the simulator.")] = None,
+    window: Annotated[
+        float, typer.Option(min=1.0, max=600.0, help="Seconds that a pairing window stays open after the button is pressed.")
+    ] = WINDOW_S,
     log: Annotated[Path | None, typer.Option(help="Write what the wraps truly did here, one JSON object a line.")] = None,
     with_parent: Annotated[bool, typer.Option(help="End when standard input ends; tell on stdout why not.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Announce on one JSON line.")] = False,
@@ -58,26 +68,32 @@ def simulate(
         radio = CLEAR if scenario is None else load_scenario(scenario)
         built = load_board(board)
         built = built if chambers is None else built.with_chambers(chambers)
-        wrong = () if faults is None else _load_faults(faults, len(built.chambers))
+        wrong = () if faults is None else _load_faults(faults, len(built.chambers), security)
     except UsageError as cause:
         if with_parent:
             print(json.dumps({"error": str(cause)}), flush=True)
             raise typer.Exit(2) from cause
         raise
-    settings = SimulatorSettings(sides, built, seed, "127.0.0.1", port, radio, security, log, wrong)
+    settings = SimulatorSettings(sides, built, seed, "127.0.0.1", port, radio, security, log, wrong, bonds, window)
 
     def announce(ready: Announcement) -> None:
         if as_json:
-            shown = {"passkeys": list(ready.passkeys)} if ready.passkeys else {}
-            print(json.dumps({"radio": ready.radio, "serials": list(ready.serials), **shown}), flush=True)
+            print(json.dumps({"radio": ready.radio, "serials": list(ready.serials)}), flush=True)
         else:
             print(f"{wraps} simulated wrap(s), {len(built.chambers)} chambers each: {', '.join(ready.serials)}")
-            for serial, passkey in zip(ready.serials, ready.passkeys, strict=False):
-                print(f"{serial} shows passkey {passkey}")
+            if security is SecurityMode.PASSKEY:
+                print(f"their pairing buttons:  kill -USR1 {os.getpid()}  (then: wavewrap pair --radio {ready.radio})")
             print(f"try:  wavewrap run recovery --radio {ready.radio}", flush=True)
 
+    def show(entry: PairingEntry) -> None:
+        if as_json:
+            print(json.dumps({"wrap": entry.wrap, "pairing": entry.event, "passkey": entry.passkey}), flush=True)
+        else:
+            text = f"shows passkey {entry.passkey} for {window:g} s" if entry.passkey else f"pairing: {entry.event.replace('_', ' ')}"
+            print(f"{entry.wrap}  {text}{f' ({entry.central})' if entry.central else ''}", flush=True)
+
     try:
-        asyncio.run(_run(settings, announce, with_parent))
+        asyncio.run(_run(settings, announce, show, with_parent))
     except OSError as cause:
         what = f"port {port} is in use" if cause.filename is None else f"{cause.filename}: {cause.strerror}"
         text = f"the simulator cannot start: {what}: choose another with {'--port' if cause.filename is None else '--log'}"
@@ -87,23 +103,30 @@ def simulate(
         raise LocalError(text) from cause
 
 
-def _load_faults(path: Path, chambers: int) -> tuple[Fault, ...]:
+def _load_faults(path: Path, chambers: int, security: SecurityMode) -> tuple[Fault, ...]:
     faults = load_faults(path)
     require_chambers(faults, chambers, str(path))
     for fault in faults:
         if fault.kind in GATEWAY_KINDS:
             raise UsageError(f"{path}: {fault.kind} befalls a gateway, and this program is none: 'wavewrap bench safety' plays it")
+        if fault.kind in PERSON_KINDS and security is SecurityMode.OPEN:
+            raise UsageError(f"{path}: {fault.kind}: these wraps serve everybody: give --security passkey")
     return faults
 
 
-async def _run(settings: SimulatorSettings, announce: Callable[[Announcement], None], with_parent: bool) -> None:
+async def _run(
+    settings: SimulatorSettings, announce: Callable[[Announcement], None], show: Callable[[PairingEntry], None], with_parent: bool
+) -> None:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop.set)
+    console = Console()
+    loop.add_signal_handler(signal.SIGUSR1, console.press_pairing_buttons)
+    loop.add_signal_handler(signal.SIGUSR2, console.forget_bonds)
     if with_parent:
         loop.add_reader(sys.stdin.fileno(), _stop_at_end, stop)
-    await serve(settings, announce, stop)
+    await serve(settings, announce, show, stop, console)
 
 
 def _stop_at_end(stop: asyncio.Event) -> None:

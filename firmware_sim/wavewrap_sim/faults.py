@@ -21,6 +21,7 @@ __all__ = [
     "FAULT",
     "GATEWAY_KINDS",
     "KINDS",
+    "PERSON_KINDS",
     "ChamberFault",
     "DriftingSensor",
     "Fault",
@@ -30,6 +31,7 @@ __all__ = [
     "Kink",
     "LeakFault",
     "LimbMovement",
+    "PersonsDoing",
     "PoorFit",
     "RadioCut",
     "StuckSensor",
@@ -175,6 +177,12 @@ class Writes(_Timed):
     seed: int = Field(default=0, ge=0)
 
 
+class PersonsDoing(_Timed):
+    """No fault: somebody presses the pairing button, or has the wrap forget its bonds. ``for_s`` means nothing here."""
+
+    kind: Literal["pairing_button", "forget_bonds"]
+
+
 Fault = (
     ChamberFault
     | HeldOpenValve
@@ -191,6 +199,7 @@ Fault = (
     | RadioCut
     | GatewayFault
     | Writes
+    | PersonsDoing
 )
 
 FAULT: TypeAdapter[Fault] = TypeAdapter(Annotated[Fault, Field(discriminator="kind")])
@@ -198,6 +207,9 @@ FAULT: TypeAdapter[Fault] = TypeAdapter(Annotated[Fault, Field(discriminator="ki
 
 GATEWAY_KINDS = frozenset({"gateway_kill", "host_stall", "writes_corrupted", "writes_replayed", "writes_reordered", "writes_hostile"})
 """Only who plays the gateway can do these."""
+
+PERSON_KINDS = frozenset({"pairing_button", "forget_bonds"})
+"""Only a wrap that asks for pairing has these."""
 
 KINDS: dict[str, type[_Timed]] = {kind: model for model in Fault.__args__ for kind in model.model_fields["kind"].annotation.__args__}
 """Every kind and its model, in the order of this file."""

@@ -6,7 +6,7 @@ physics (:mod:`wavewrap_sim.pneumatics`).
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Coroutine, Iterable
 
 from bumble import hci
 from bumble.controller import Controller
@@ -22,6 +22,8 @@ from wavewrap_protocol.limits import ATT_MTU_MIN
 from wavewrap_protocol.payloads import Side
 from wavewrap_sim.firmware import Outgoing
 from wavewrap_sim.gatt_security import GattSecurity
+from wavewrap_sim.log import PairingEntry
+from wavewrap_sim.pairing_window import PairingWindow, WrapPairing
 from wavewrap_sim.wrap import SimulatedWrap
 
 __all__ = ["WrapPeripheral"]
@@ -58,8 +60,8 @@ _WRAP_CHARACTERISTICS: dict[str, Characteristic.Properties] = {
 class WrapPeripheral:
     """One wrap on the air. ``clock`` gives host seconds, the same for every wrap of a process.
 
-    With a ``passkey`` the wrap asks for a paired link and its pairing window is open; without one it serves everybody. ``lose_links`` is
-    called when the wrap has started again by itself: its controller forgets its links then.
+    With ``pairing`` the wrap asks for a paired link and has a pairing button; without it it serves everybody. ``lose_links`` is called when
+    the wrap has started again by itself: its controller forgets its links then.
     """
 
     def __init__(
@@ -68,14 +70,15 @@ class WrapPeripheral:
         controller: Controller,
         address: str,
         clock: Callable[[], float],
-        passkey: int | None = None,
+        pairing: WrapPairing | None = None,
         lose_links: Callable[[], None] | None = None,
     ) -> None:
         self._wrap = wrap
         self._clock = clock
         self._lose_links = lose_links
         self._boots = wrap.boots
-        self._pairing_window = passkey is not None
+        self._pairing = pairing
+        self._window = None if pairing is None else PairingWindow(pairing.draw_passkey, pairing.window_s, self._on_window)
         self._characteristics: dict[str, Characteristic[bytes]] = {}
         self._device = Device(
             config=DeviceConfiguration(
@@ -86,7 +89,7 @@ class WrapPeripheral:
             ),
             host=Host(controller, AsyncPipeSink(controller)),
         )
-        self._security = GattSecurity(passkey)
+        self._security = GattSecurity(self._window, None if pairing is None else pairing.bonds, self._tell)
         self._security.install(self._device)
         self._device.add_services(self._services())
         self._device.on(Device.EVENT_CONNECTION, self._on_connection)
@@ -96,6 +99,7 @@ class WrapPeripheral:
         self._notifications: asyncio.Queue[Outgoing] = asyncio.Queue()
         self._indications: asyncio.Queue[Outgoing] = asyncio.Queue()
         self._tasks: list[asyncio.Task[None]] = []
+        self._errands: set[asyncio.Task[None]] = set()
         self._timer: asyncio.TimerHandle | None = None
 
     def _services(self) -> list[Service]:
@@ -134,27 +138,74 @@ class WrapPeripheral:
     async def start(self) -> None:
         """Go on the air."""
         await self._device.power_on()
-        flags = AdvertisingFlag.RIGHT_SIDE if self._wrap.settings.side is Side.RIGHT else AdvertisingFlag(0)
-        if self._pairing_window:
-            flags |= AdvertisingFlag.PAIRING_WINDOW
-        maker = uuids.ADVERTISED_COMPANY_ID.to_bytes(2, "little") + bytes((flags,)) + self._wrap.settings.board.model.encode()
-        advertised = AdvertisingData(
-            [
-                (AdvertisingData.FLAGS, bytes((0x06,))),
-                (AdvertisingData.COMPLETE_LIST_OF_128_BIT_SERVICE_CLASS_UUIDS, bytes(UUID(uuids.SERVICE))),
-                (AdvertisingData.MANUFACTURER_SPECIFIC_DATA, maker),
-            ]
-        )
         name = AdvertisingData([(AdvertisingData.COMPLETE_LOCAL_NAME, self._device.name.encode())])
         await self._device.start_advertising(
             auto_restart=True,
-            advertising_data=bytes(advertised),
+            advertising_data=self._advertisement(),
             scan_response_data=bytes(name),
             advertising_interval_min=_ADVERTISING_INTERVAL_MS,
             advertising_interval_max=_ADVERTISING_INTERVAL_MS,
         )
         self._tasks = [asyncio.create_task(work()) for work in (self._notify, self._indicate)]
         self._keep_time()
+
+    def _advertisement(self) -> bytes:
+        flags = AdvertisingFlag.RIGHT_SIDE if self._wrap.settings.side is Side.RIGHT else AdvertisingFlag(0)
+        if self.passkey is not None:
+            flags |= AdvertisingFlag.PAIRING_WINDOW
+        maker = uuids.ADVERTISED_COMPANY_ID.to_bytes(2, "little") + bytes((flags,)) + self._wrap.settings.board.model.encode()
+        structures: list[tuple[int, bytes]] = [
+            (AdvertisingData.FLAGS, bytes((0x06,))),
+            (AdvertisingData.COMPLETE_LIST_OF_128_BIT_SERVICE_CLASS_UUIDS, bytes(UUID(uuids.SERVICE))),
+            (AdvertisingData.MANUFACTURER_SPECIFIC_DATA, maker),
+        ]
+        return bytes(AdvertisingData(structures))
+
+    @property
+    def passkey(self) -> int | None:
+        """What the display shows; ``None`` while the pairing window is closed, and on a wrap that serves everybody."""
+        return None if self._window is None else self._window.passkey
+
+    def press_pairing_button(self) -> None:
+        """Open the pairing window with a new passkey; nothing on a wrap that serves everybody."""
+        if self._window is not None:
+            self._window.open()
+
+    def forget_bonds(self) -> None:
+        """Every gateway has to pair anew; the one that is linked is put off."""
+        self._security.forget_bonds()
+        self._tell("forgotten", None)
+        if self._central is not None:
+            self._run_errand(self._put_off(self._central))
+
+    async def _put_off(self, central: Connection) -> None:
+        try:
+            await central.disconnect()
+        except BaseBumbleError as cause:
+            _log.info("%s: the link was gone already: %s", self._device.name, cause)
+
+    def _on_window(self) -> None:
+        self._tell("window_closed" if self.passkey is None else "window_open", None)
+        self._run_errand(self._advertise_anew())
+
+    async def _advertise_anew(self) -> None:
+        """What is advertised has changed. A linked wrap advertises again when its link has ended."""
+        self._device.advertising_data = self._advertisement()
+        if self._device.legacy_advertising_set is not None:
+            await self._device.legacy_advertising_set.set_advertising_data(self._device.advertising_data)
+        elif self._device.legacy_advertiser is not None:
+            await self._device.send_sync_command(hci.HCI_LE_Set_Advertising_Data_Command(advertising_data=self._device.advertising_data))
+
+    def _run_errand(self, errand: Coroutine[None, None, None]) -> None:
+        task = asyncio.create_task(errand)
+        self._errands.add(task)
+        task.add_done_callback(self._errands.discard)
+
+    def _tell(self, event: str, central: Connection | None) -> None:
+        if self._pairing is not None:
+            shown = "" if self.passkey is None or event != "window_open" else f"{self.passkey:06d}"
+            whose = "" if central is None else str(central.peer_address).split("/")[0]
+            self._pairing.tell(PairingEntry(self._wrap.settings.serial, self._clock(), event, shown, whose))
 
     async def run(self) -> None:
         """Until cancelled, or until one of the wrap's tasks fails."""
@@ -164,9 +215,11 @@ class WrapPeripheral:
         """Leave the air."""
         if self._timer is not None:
             self._timer.cancel()
-        for task in self._tasks:
+        if self._window is not None:
+            self._window.close()
+        for task in (*self._tasks, *self._errands):
             task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await asyncio.gather(*self._tasks, *self._errands, return_exceptions=True)
         await self._device.power_off()
 
     def reboot(self) -> None:

@@ -1,8 +1,8 @@
 """Who may read, write and subscribe to what: the checks that bumble's GATT server leaves to its owner.
 
 bumble takes any encrypted link for an authenticated one, lets anybody subscribe, and enforces no properties. Not responsible for what the
-characteristics mean (:mod:`wavewrap_sim.gatt`), nor for what they ask of a link (:mod:`wavewrap_sim.permissions`). Not modelled: a passkey
-that changes with each pairing, a pairing window that closes.
+characteristics mean (:mod:`wavewrap_sim.gatt`), for what they ask of a link (:mod:`wavewrap_sim.permissions`), nor for when the wrap pairs
+(:mod:`wavewrap_sim.pairing_window`).
 """
 
 import logging
@@ -16,9 +16,11 @@ from bumble.core import UUID
 from bumble.device import Connection, Device
 from bumble.gatt import GATT_CLIENT_CHARACTERISTIC_CONFIGURATION_DESCRIPTOR, Characteristic, Descriptor
 from bumble.gatt_server import Server
-from bumble.keys import MemoryKeyStore
+from bumble.keys import PairingKeys
 from bumble.pairing import PairingConfig, PairingDelegate
 
+from wavewrap_sim.bonds import BondFile, WrapBonds
+from wavewrap_sim.pairing_window import PairingWindow
 from wavewrap_sim.permissions import REQUIRED, SecurityLevel
 
 __all__ = ["GattSecurity", "GuardedServer", "SecurityMode"]
@@ -87,18 +89,28 @@ class GuardedServer(Server):
 
 
 class GattSecurity:
-    """The bonds of one wrap and what they let a link do. ``passkey`` is what the wrap shows; ``None`` enforces properties only."""
+    """The ``bonds`` of one wrap and what they let a link do, and the ``window`` in which it makes new ones.
 
-    def __init__(self, passkey: int | None) -> None:
-        self._passkey = passkey
-        self._bonds = MemoryKeyStore()
+    Without a window the wrap serves everybody: properties are enforced, and nothing else. ``tell`` gets what came of each attempt to pair
+    (a word of :class:`wavewrap_sim.log.PairingEntry`) and whose it was.
+    """
+
+    def __init__(
+        self,
+        window: PairingWindow | None,
+        bonds: WrapBonds | None = None,
+        tell: Callable[[str, Connection], None] = lambda _event, _central: None,
+    ) -> None:
+        self._window = window
+        self._bonds = BondFile(None).bonds_of("") if bonds is None else bonds
+        self._tell = tell
         self._links: dict[Connection, _LinkKeys] = {}
 
     def install(self, device: Device) -> None:
         """Make ``device`` keep its bonds here, pair as a wrap does, and answer through a :class:`GuardedServer`; it has no services yet."""
         self._device = device
         device.keystore = self._bonds
-        device.pairing_config_factory = lambda _connection: self._pairing()
+        device.pairing_config_factory = self._pairing
         device.host.long_term_key_provider = self._provide_key
         device.gatt_server = GuardedServer(device)
         device.add_default_services()
@@ -110,13 +122,24 @@ class GattSecurity:
         def adopt() -> None:
             link.in_use = link.offered
 
-        def forget(_reason: int) -> None:
+        def paired(_keys: PairingKeys) -> None:
+            self._tell("paired", connection)
+            if self._window is not None:
+                self._window.close()
+
+        def failed(_reason: int) -> None:
             # A second attempt would otherwise go on in the middle of the first one.
             self._device.smp_manager.sessions.pop(connection.handle, None)
+            if self._window is not None and self._window.passkey is not None:
+                self._tell("failed", connection)
+                self._window.fail()
+            else:
+                self._tell("refused", connection)
 
         connection.on(Connection.EVENT_CONNECTION_ENCRYPTION_CHANGE, adopt)
         connection.on(Connection.EVENT_CONNECTION_ENCRYPTION_KEY_REFRESH, adopt)
-        connection.on(Connection.EVENT_PAIRING_FAILURE, forget)
+        connection.on(Connection.EVENT_PAIRING, paired)
+        connection.on(Connection.EVENT_PAIRING_FAILURE, failed)
         connection.on(Connection.EVENT_DISCONNECTION, lambda _reason: self._links.pop(connection, None))
 
     def level_of(self, connection: Connection) -> SecurityLevel:
@@ -181,19 +204,23 @@ class GattSecurity:
         """What keeps the link from the characteristic, by the table of Vol 3 Part C 10.3.1; ``None``: nothing."""
         connection = bearer.connection if is_enhanced_bearer(bearer) else bearer
         level = self.level_of(connection)
-        if self._passkey is None or level >= REQUIRED[uuid]:
+        if self._window is None or level >= REQUIRED[uuid]:
             return None
         bonded = str(connection.peer_address) in self._bonds.all_keys
         if level is SecurityLevel.OPEN and bonded:
             return ErrorCode.INSUFFICIENT_ENCRYPTION
         return ErrorCode.INSUFFICIENT_AUTHENTICATION
 
-    def _pairing(self) -> PairingConfig:
+    def forget_bonds(self) -> None:
+        """Every gateway has to pair anew; a link that is up is worth no more than an encrypted one from now on."""
+        self._bonds.forget_all()
+
+    def _pairing(self, _connection: Connection) -> PairingConfig:
         return PairingConfig(
             sc=True,
-            mitm=self._passkey is not None,
+            mitm=self._window is not None,
             bonding=True,
-            delegate=PairingDelegate() if self._passkey is None else _Display(self._passkey),
+            delegate=PairingDelegate() if self._window is None else _Display(self._window.passkey),
             # The address it advertises: a bond under another one would not be found again.
             identity_address_type=PairingConfig.AddressType.RANDOM,
         )
@@ -220,14 +247,19 @@ class _LinkKeys:
 
 
 class _Display(PairingDelegate):
-    """A wrap has a display for its passkey and no keys to press."""
+    """A wrap has a display and no keys to press. It pairs while ``passkey`` is shown; there is none outside the window."""
 
-    def __init__(self, passkey: int) -> None:
+    def __init__(self, passkey: int | None) -> None:
         super().__init__(PairingDelegate.DISPLAY_OUTPUT_ONLY)
         self._passkey = passkey
 
+    async def accept(self) -> bool:
+        """Only in the window."""
+        return self._passkey is not None
+
     async def generate_passkey(self) -> int:
         """The passkey that is shown anyway."""
+        assert self._passkey is not None  # nothing gets this far outside the window
         return self._passkey
 
 

@@ -3,7 +3,7 @@
 from dataclasses import asdict, dataclass
 from typing import ClassVar
 
-__all__ = ["FaultEntry", "LogEntry", "PressureEntry", "StateEntry", "StepEntry"]
+__all__ = ["FaultEntry", "LogEntry", "PairingEntry", "PressureEntry", "StateEntry", "StepEntry"]
 
 JsonValue = str | int | float | list[float]
 
@@ -61,4 +61,17 @@ class PressureEntry(_Entry):
     state: str
 
 
-LogEntry = StepEntry | StateEntry | FaultEntry | PressureEntry
+@dataclass(frozen=True, slots=True)
+class PairingEntry(_Entry):
+    """``event`` is ``window_open``, ``window_closed``, ``paired``, ``failed``, ``refused`` or ``forgotten``.
+
+    ``passkey`` is what the display shows from now on; ``central`` is the address of the gateway, where there is one.
+    """
+
+    KIND: ClassVar[str] = "pairing"
+    event: str
+    passkey: str = ""
+    central: str = ""
+
+
+LogEntry = StepEntry | StateEntry | FaultEntry | PressureEntry | PairingEntry

@@ -17,24 +17,23 @@ from typing import Any, TextIO
 from wavewrap_board.board import Board
 from wavewrap_protocol.payloads import Side
 from wavewrap_sim.air import Air, AirController
-from wavewrap_sim.faults import Fault, RadioCut
+from wavewrap_sim.bonds import BondFile
+from wavewrap_sim.faults import Fault, PersonsDoing, RadioCut
 from wavewrap_sim.gatt import WrapPeripheral
 from wavewrap_sim.gatt_security import SecurityMode
 from wavewrap_sim.hci_server import HciServer
-from wavewrap_sim.log import LogEntry
+from wavewrap_sim.log import LogEntry, PairingEntry
+from wavewrap_sim.pairing_window import PASSKEYS, WINDOW_S, WrapPairing
 from wavewrap_sim.scenario import Fade, Scenario
 from wavewrap_sim.wrap import SimulatedWrap, WrapSettings
 
-__all__ = ["Announcement", "SimulatorSettings", "serve"]
+__all__ = ["Announcement", "Console", "SimulatorSettings", "serve"]
 
 CRYSTAL_PPM = 50.0
 """Spread of the wraps' clocks: the tolerance of a common 32 kHz crystal over temperature. Choice within that."""
 
 PLANT_SCATTER = 0.1
 """Spread of the wraps' plants around the reference. Choice: no two legs are alike."""
-
-PASSKEYS = 1_000_000
-"""A passkey has six digits (Bluetooth Core, Vol 3 Part H 2.3.5.1)."""
 
 _FOR_EVER_S = 1e6
 
@@ -56,15 +55,18 @@ class SimulatorSettings:
     log_path: Path | None
     faults: Sequence[Fault] = ()
     """What goes wrong, and with which wraps; none of :data:`wavewrap_sim.faults.GATEWAY_KINDS`."""
+    bonds_path: Path | None = None
+    """Where wraps that ask for pairing keep their bonds; ``None``: they forget them at the end."""
+    window_s: float = WINDOW_S
+    """How long a pairing window stays open."""
 
 
 @dataclass(frozen=True, slots=True)
 class Announcement:
-    """The simulator is ready: ``radio`` is what a gateway needs. ``passkeys`` is what each wrap shows, empty where they are open."""
+    """The simulator is ready: ``radio`` is what a gateway needs."""
 
     radio: str
     serials: Sequence[str]
-    passkeys: Sequence[str]
 
 
 class _LogFile:
@@ -104,20 +106,58 @@ def _cut_radio(scenario: Scenario, faults: Sequence[Fault]) -> Scenario:
     return scenario.model_copy(update={"timed": True, "fades": scenario.fades + fades})
 
 
-def _passkey_of(index: int, settings: SimulatorSettings) -> int | None:
+class Console:
+    """What a person at the wraps can do. Nothing happens before they are on the air."""
+
+    def __init__(self) -> None:
+        self.peripherals: Sequence[WrapPeripheral] = ()
+
+    def press_pairing_buttons(self) -> None:
+        """On every wrap."""
+        for peripheral in self.peripherals:
+            peripheral.press_pairing_button()
+
+    def forget_bonds(self) -> None:
+        """On every wrap."""
+        for peripheral in self.peripherals:
+            peripheral.forget_bonds()
+
+
+async def serve(
+    settings: SimulatorSettings,
+    announce: Callable[[Announcement], None],
+    show: Callable[[PairingEntry], None],
+    stop: asyncio.Event,
+    console: Console,
+) -> None:
+    """Run until ``stop``. ``show`` gets what the displays show. Raises :class:`OSError` when port, log or bonds file cannot be had."""
+    with nullcontext() if settings.log_path is None else settings.log_path.open("w", encoding="utf-8") as file:
+        await _serve(settings, announce, show, stop, console, _LogFile(file))
+
+
+def _pairing_of(
+    index: int, serial: str, settings: SimulatorSettings, bonds: BondFile, tell: Callable[[LogEntry], None]
+) -> WrapPairing | None:
     if settings.security is SecurityMode.OPEN:
         return None
     # A stream of its own: asking for passkeys leaves the wraps as they are.
-    return Random(f"{settings.seed}/{index}/passkey").randrange(PASSKEYS)
+    passkeys = Random(f"{settings.seed}/{index}/passkey")
+    return WrapPairing(bonds.bonds_of(serial), partial(passkeys.randrange, 1, PASSKEYS), tell, settings.window_s)
 
 
-async def serve(settings: SimulatorSettings, announce: Callable[[Announcement], None], stop: asyncio.Event) -> None:
-    """Run until ``stop``. Raises :class:`OSError` when the port or the log file cannot be had."""
-    with nullcontext() if settings.log_path is None else settings.log_path.open("w", encoding="utf-8") as file:
-        await _serve(settings, announce, stop, _LogFile(file))
+async def _serve(
+    settings: SimulatorSettings,
+    announce: Callable[[Announcement], None],
+    show: Callable[[PairingEntry], None],
+    stop: asyncio.Event,
+    console: Console,
+    log: _LogFile,
+) -> None:
+    def tell(entry: LogEntry) -> None:
+        log.write(entry)
+        if isinstance(entry, PairingEntry):
+            show(entry)
 
-
-async def _serve(settings: SimulatorSettings, announce: Callable[[Announcement], None], stop: asyncio.Event, log: _LogFile) -> None:
     loop = asyncio.get_running_loop()
     failed: asyncio.Future[None] = loop.create_future()
     loop.set_exception_handler(lambda _loop, context: _fail(failed, context))
@@ -125,7 +165,8 @@ async def _serve(settings: SimulatorSettings, announce: Callable[[Announcement],
     server = HciServer(air)
     port = await server.start(settings.host, settings.port)
     made = [_settings_of(index, side, settings) for index, side in enumerate(settings.sides)]
-    passkeys = [_passkey_of(index, settings) for index in range(len(made))]
+    bonds = BondFile(settings.bonds_path)
+    pairings = [_pairing_of(index, one.serial, settings, bonds, tell) for index, one in enumerate(made)]
     controllers: list[AirController] = []
     peripherals: list[WrapPeripheral] = []
     for index, wrap_settings in enumerate(made):
@@ -133,14 +174,20 @@ async def _serve(settings: SimulatorSettings, announce: Callable[[Announcement],
         wrap = SimulatedWrap(wrap_settings, loop.time(), log.write)
         address = f"F0:57:52:{settings.seed % 256:02X}:00:{index + 1:02X}"
         lose_links = partial(air.fall_silent, controllers[index])
-        peripherals.append(WrapPeripheral(wrap, controllers[index], address, loop.time, passkeys[index], lose_links))
+        peripherals.append(WrapPeripheral(wrap, controllers[index], address, loop.time, pairings[index], lose_links))
     for peripheral in peripherals:
         await peripheral.start()
     for reboot in settings.scenario.reboots:
         if reboot.wrap < len(peripherals):
             loop.call_later(reboot.at_s, _reboot, air, controllers[reboot.wrap], peripherals[reboot.wrap])
-    shown = [f"{passkey:06d}" for passkey in passkeys if passkey is not None]
-    announce(Announcement(f"bumble:tcp-client:{settings.host}:{port}", [wrap.serial for wrap in made], shown))
+    for doing in settings.faults:
+        if isinstance(doing, PersonsDoing):
+            for index, peripheral in enumerate(peripherals):
+                if doing.strikes(index):
+                    act = peripheral.press_pairing_button if doing.kind == "pairing_button" else peripheral.forget_bonds
+                    loop.call_later(doing.at_s, act)
+    console.peripherals = peripherals
+    announce(Announcement(f"bumble:tcp-client:{settings.host}:{port}", [wrap.serial for wrap in made]))
     work: list[asyncio.Future[Any]] = [asyncio.ensure_future(peripheral.run()) for peripheral in peripherals]
     stopping: asyncio.Future[Any] = asyncio.ensure_future(stop.wait())
     try:

@@ -13,7 +13,7 @@ from wavewrap_protocol.errors import UsageError
 from wavewrap_sim.electronics import Electronics
 from wavewrap_sim.fault_draw import draw_fault
 from wavewrap_sim.fault_player import FaultPlayer
-from wavewrap_sim.faults import FAULT, KINDS, Fault, load_faults, require_chambers
+from wavewrap_sim.faults import FAULT, KINDS, PERSON_KINDS, Fault, load_faults, require_chambers
 from wavewrap_sim.firmware import Inputs
 from wavewrap_sim.firmware_from_board import firmware_config
 from wavewrap_sim.plant_conditions import PlantConditions
@@ -196,9 +196,10 @@ def test_a_processor_that_goes_down_is_booted_with_its_cause(table: dict[str, ob
     assert 0.5 <= causes[0][0] <= 0.5 + max(0.3, BOARD.watchdog.timeout_s) + 0.01
 
 
-def test_every_kind_has_a_player_or_is_of_radio_or_gateway() -> None:
+def test_every_kind_has_a_player_or_is_of_radio_gateway_or_person() -> None:
     """A kind that nobody carries out would be a feature that does not exist."""
     elsewhere = {"radio_cut", "gateway_kill", "host_stall", "writes_corrupted", "writes_replayed", "writes_reordered", "writes_hostile"}
+    elsewhere |= PERSON_KINDS
     rng = np.random.default_rng(1)
     for kind in KINDS.keys() - elsewhere:
         drawn: Fault = draw_fault(kind, rng, BOARD, 0.0)

@@ -26,8 +26,10 @@ from wavewrap_protocol.enums import AdvertisingFlag
 from wavewrap_protocol.payloads import Side
 from wavewrap_protocol.reports import Answer
 from wavewrap_sim.air import Air, AirController
+from wavewrap_sim.bonds import BondFile
 from wavewrap_sim.gatt import WrapPeripheral
 from wavewrap_sim.log import LogEntry
+from wavewrap_sim.pairing_window import WrapPairing
 from wavewrap_sim.permissions import REQUIRED, WRITABLE, SecurityLevel
 from wavewrap_sim.scenario import CLEAR, Scenario
 from wavewrap_sim.virtual_time import run_virtual
@@ -55,11 +57,12 @@ VALUES = {
 class Bench:
     """One wrap and one central."""
 
-    wrap: SimulatedWrap
+    peripheral: WrapPeripheral
     central: Central
 
     async def open(self, kind: str) -> WrapClient:
         """A link of ``kind``."""
+        self.peripheral.press_pairing_button()
         connection = await self.central.connect(ADDRESS)
         if kind == "just works":
             self.central.use(PairingDelegate())
@@ -83,16 +86,19 @@ class Bench:
 
 @asynccontextmanager
 async def one_wrap(passkey: int | None = PASSKEY, scenario: Scenario = CLEAR) -> AsyncIterator[Bench]:
+    """Its pairing window is open, where it has one."""
     clock = asyncio.get_running_loop().time
     air = Air(scenario, seed=1)
     log: list[LogEntry] = []
     wrap = SimulatedWrap(WrapSettings(serial="GUARDED", side=Side.LEFT, plant_substep_s=0.01), clock(), log.append)
     controller = AirController("wrap", link=air, public_address="00:00:5E:00:52:01", wrap=0)
-    peripheral = WrapPeripheral(wrap, controller, ADDRESS, clock, passkey)
+    pairing = None if passkey is None else WrapPairing(BondFile(None).bonds_of("GUARDED"), lambda: passkey, log.append)
+    peripheral = WrapPeripheral(wrap, controller, ADDRESS, clock, pairing)
     await peripheral.start()
+    peripheral.press_pairing_button()
     try:
         async with open_central(air) as central:
-            yield Bench(wrap, central)
+            yield Bench(peripheral, central)
         await asyncio.sleep(6.0)
     finally:
         await peripheral.stop()
@@ -261,6 +267,7 @@ def test_pairing_anew_without_a_passkey_takes_the_motion_away() -> None:
             await client.write(uuids.CONTROL, VALUES[uuids.CONTROL])
             await asyncio.sleep(0.5)
             assert len(answers) == 1
+            bench.peripheral.press_pairing_button()
             bench.central.use(PairingDelegate())
             await client.connection.pair()
             assert await error_of(client.write(uuids.PLAN, VALUES[uuids.PLAN])) == ErrorCode.INSUFFICIENT_AUTHENTICATION
@@ -277,6 +284,7 @@ def test_the_bond_of_one_central_lifts_no_other() -> None:
             await first.connection.disconnect()
             await asyncio.sleep(1.0)
             async with open_central(bench.central.air, 2) as other:
+                bench.peripheral.press_pairing_button()
                 connection = await other.connect(ADDRESS)
                 other.use(PairingDelegate())
                 await connection.pair()

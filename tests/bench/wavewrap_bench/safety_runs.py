@@ -12,14 +12,14 @@ from wavewrap_gateway.core.wave import Wave, compile_wave
 from wavewrap_protocol.errors import UsageError
 from wavewrap_protocol.payloads import Side
 from wavewrap_sim.fault_draw import draw_fault
-from wavewrap_sim.faults import KINDS, Fault
+from wavewrap_sim.faults import KINDS, PERSON_KINDS, Fault
 
 __all__ = ["DISTURBANCES", "FAULT_KINDS", "Batch", "Run", "find_batch", "make_batches", "make_short_batches"]
 
 DISTURBANCES = frozenset({"limb_movement", "warming_air"})
 """No faults; every run has both."""
 
-FAULT_KINDS = tuple(kind for kind in KINDS if kind not in DISTURBANCES)
+FAULT_KINDS = tuple(kind for kind in KINDS if kind not in DISTURBANCES | PERSON_KINDS)
 
 BATCH_RUNS = 64
 """Choice: the plant's cost a wrap falls little beyond."""
