@@ -125,7 +125,7 @@ def is_alive(process: psutil.Process) -> bool:
 
 
 @asynccontextmanager
-async def start(folder: Path, module: str, *arguments: object) -> AsyncIterator[Running]:
+async def start(folder: Path, module: str, *arguments: object, stdin: Path = Path(os.devnull)) -> AsyncIterator[Running]:
     """``python -m module arguments`` with every warning shown, no configuration but its own, and files in ``folder`` for its output."""
     stdout, stderr = _output_files(folder)
     environment = {key: value for key, value in os.environ.items() if not key.startswith("WAVEWRAP_")}
@@ -133,16 +133,17 @@ async def start(folder: Path, module: str, *arguments: object) -> AsyncIterator[
         "PYTHONWARNINGS": "default",
         "COLUMNS": "80",
         "XDG_CONFIG_HOME": str(folder),
+        "XDG_DATA_HOME": str(folder),
         # No test may touch the machine's own Bluetooth adapter.
         "DBUS_SYSTEM_BUS_ADDRESS": "unix:path=/nonexistent/bus",
     }
-    with stdout.open("wb") as out, stderr.open("wb") as err:
+    with stdout.open("wb") as out, stderr.open("wb") as err, stdin.open("rb") as given:
         process = await asyncio.create_subprocess_exec(
             sys.executable,
             "-m",
             module,
             *map(str, arguments),
-            stdin=asyncio.subprocess.DEVNULL,
+            stdin=given,
             stdout=out,
             stderr=err,
             env=environment,
@@ -161,9 +162,9 @@ def _output_files(folder: Path) -> tuple[Path, Path]:
     return folder / f"{number}.out", folder / f"{number}.err"
 
 
-async def run_gateway(folder: Path, *arguments: object) -> Ended:
-    """``wavewrap arguments`` from start to end."""
-    async with start(folder, "wavewrap_gateway", *arguments) as gateway:
+async def run_gateway(folder: Path, *arguments: object, stdin: Path = Path(os.devnull)) -> Ended:
+    """``wavewrap arguments`` from start to end, with what is in ``stdin`` typed."""
+    async with start(folder, "wavewrap_gateway", *arguments, stdin=stdin) as gateway:
         return await gateway.ended()
 
 

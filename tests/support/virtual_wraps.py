@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 from random import Random
 
 from bumble.transport.common import Transport
@@ -15,17 +16,20 @@ from bumble.transport.common import Transport
 from tests.support.virtual_air import CuttableAir
 from wavewrap_board.files import REFERENCE_BOARD, load_board
 from wavewrap_gateway.adapters.ble import BleakRadio, over_bumble
+from wavewrap_gateway.adapters.bumble_keys import BumbleKeys
 from wavewrap_gateway.adapters.bumble_radio import BumbleRadio
 from wavewrap_gateway.runtime.roster import find_wraps, linked
 from wavewrap_gateway.runtime.wrap import Wrap
 from wavewrap_protocol.payloads import Side
 from wavewrap_sim.air import AirController
+from wavewrap_sim.bonds import BondFile
 from wavewrap_sim.gatt import WrapPeripheral
 from wavewrap_sim.hci_pipe import PipeSource, open_pipe
 from wavewrap_sim.log import FaultEntry, LogEntry, PressureEntry, StateEntry, StepEntry
+from wavewrap_sim.pairing_window import PASSKEYS, WrapPairing
 from wavewrap_sim.wrap import SimulatedWrap, WrapSettings
 
-__all__ = ["GatewayRadio", "MakeWrap", "Station", "VirtualWraps", "on_the_air", "open_gateway_radio", "run_wraps", "until"]
+__all__ = ["GatewayRadio", "MakeWrap", "Station", "VirtualWraps", "make_station", "on_the_air", "open_gateway_radio", "run_wraps", "until"]
 
 MakeWrap = Callable[[WrapSettings, float, Callable[[LogEntry], None]], SimulatedWrap]
 
@@ -128,6 +132,36 @@ class VirtualWraps:
         return next(station for station in self.stations if station.wrap.settings.serial == serial)
 
 
+def make_station(
+    air: CuttableAir,
+    index: int,
+    *,
+    chambers: int = 4,
+    make_wrap: MakeWrap = SimulatedWrap,
+    bonds: BondFile | None = None,
+) -> Station:
+    """Wrap ``index`` on ``air``, not advertising yet. With ``bonds`` it asks for pairing."""
+    clock = asyncio.get_running_loop().time
+    log: list[LogEntry] = []
+    settings = WrapSettings(
+        serial=f"VIRTUAL-{index + 1}",
+        side=(Side.LEFT, Side.RIGHT)[index % 2],
+        board=BOARD.with_chambers(chambers),
+        seed=index,
+        clock_ppm=CRYSTAL_PPM[index % 2],
+        start_tick=index * 1_234_567,
+        plant_substep_s=SUBSTEP_S,
+    )
+    wrap = make_wrap(settings, clock(), log.append)
+    address = f"F0:57:52:00:00:{index + 1:02X}"
+    controller = AirController(f"wrap {index + 1}", link=air, public_address=f"00:00:5E:00:52:{index + 1:02X}")
+    pairing = None
+    if bonds is not None:
+        pairing = WrapPairing(bonds.bonds_of(settings.serial), partial(Random(f"{clock()}/{index}").randrange, 1, PASSKEYS), log.append)
+    peripheral = WrapPeripheral(wrap, controller, address, clock, pairing, partial(_lose_links, air, controller))
+    return Station(air, wrap, controller, peripheral, address, log)
+
+
 @asynccontextmanager
 async def on_the_air(
     count: int,
@@ -136,25 +170,8 @@ async def on_the_air(
     make_wrap: MakeWrap = SimulatedWrap,
 ) -> AsyncIterator[tuple[CuttableAir, list[Station]]]:
     """``count`` wraps, left and right in turn, advertising on an air of their own."""
-    clock = asyncio.get_running_loop().time
     air = CuttableAir()
-    stations: list[Station] = []
-    for index in range(count):
-        log: list[LogEntry] = []
-        settings = WrapSettings(
-            serial=f"VIRTUAL-{index + 1}",
-            side=(Side.LEFT, Side.RIGHT)[index % 2],
-            board=BOARD.with_chambers(chambers),
-            seed=index,
-            clock_ppm=CRYSTAL_PPM[index % 2],
-            start_tick=index * 1_234_567,
-            plant_substep_s=SUBSTEP_S,
-        )
-        wrap = make_wrap(settings, clock(), log.append)
-        address = f"F0:57:52:00:00:{index + 1:02X}"
-        controller = AirController(f"wrap {index + 1}", link=air, public_address=f"00:00:5E:00:52:{index + 1:02X}")
-        peripheral = WrapPeripheral(wrap, controller, address, clock, lose_links=partial(_lose_links, air, controller))
-        stations.append(Station(air, wrap, controller, peripheral, address, log))
+    stations = [make_station(air, index, chambers=chambers, make_wrap=make_wrap) for index in range(count)]
     async with AsyncExitStack() as stack:
         for station in stations:
             await station.peripheral.start()
@@ -169,8 +186,8 @@ def _lose_links(air: CuttableAir, controller: AirController) -> None:
 
 
 @asynccontextmanager
-async def open_gateway_radio(air: CuttableAir) -> AsyncIterator[GatewayRadio]:
-    """The gateway's radio on ``air``."""
+async def open_gateway_radio(air: CuttableAir, keys: Path | None = None) -> AsyncIterator[GatewayRadio]:
+    """The gateway's radio on ``air``, with its bonds in the file ``keys``."""
     controller = AirController("gateway", link=air, public_address="00:00:5E:00:53:01")
     pipe = open_pipe(controller)
     assert isinstance(pipe.source, PipeSource)
@@ -178,7 +195,7 @@ async def open_gateway_radio(air: CuttableAir) -> AsyncIterator[GatewayRadio]:
     async def hand_over(_spec: str) -> Transport:
         return pipe
 
-    host = BumbleRadio("pipe", hand_over)
+    host = BumbleRadio("pipe", hand_over, BumbleKeys(keys, "pipe"))
     await host.open()
     radio = over_bumble(host)
     try:

@@ -40,7 +40,7 @@ from wavewrap_protocol.enums import AdvertisingFlag
 from wavewrap_protocol.errors import LinkError, UsageError
 from wavewrap_protocol.payloads import Side
 
-__all__ = ["BleakRadio", "open_radio", "over_bumble"]
+__all__ = ["BleakRadio", "forget_bond", "open_radio", "over_bumble"]
 
 PLATFORM_REMEDY = "switch the Bluetooth adapter on (on Linux bluetoothd must run), or use another with --radio bumble:usb:0"
 
@@ -208,6 +208,22 @@ async def open_radio(radio: str, keys: Path | None = None) -> AsyncIterator[Blea
         yield opened
     finally:
         await opened.close()
+
+
+async def forget_bond(radio: str, keys: Path, address: str) -> bool:
+    """Remove this host's bond with ``address`` on ``radio``, which need not be plugged in for that. Raises :class:`LinkError`.
+
+    False where only the system itself can.
+    """
+    kind, _, transport = radio.partition(":")
+    if kind == "bumble":
+        await BumbleKeys(keys, transport).delete(address)
+        return True
+    async with open_radio(radio) as opened:
+        bonded = await opened.is_bonded(address)
+        if bonded:
+            await opened.forget(address)
+        return bonded is not None
 
 
 def over_bumble(host: BumbleRadio) -> BleakRadio:

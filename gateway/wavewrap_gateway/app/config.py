@@ -11,7 +11,7 @@ from pathlib import Path
 from socket import gethostname
 from typing import Any
 
-from platformdirs import user_config_path
+from platformdirs import user_config_path, user_data_path
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, EnvSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict, SettingsError
 
@@ -62,7 +62,15 @@ class GatewayConfig(BaseSettings):
     radio: str = Field(default="platform", description="platform, or bumble:<transport>")
     ceiling_mmhg: float = Field(default=CEILING_DEFAULT_MMHG, gt=0.0, le=CEILING_MAX_MMHG, description="no step asks for more")
     names: dict[str, WrapId] = Field(default_factory=dict)
+    known_wraps: Path = Field(
+        default_factory=lambda: user_data_path("wavewrap") / "wraps.json", description="the wraps paired with this host; keys lie beside it"
+    )
     mqtt: MqttConfig = MqttConfig()
+
+    @property
+    def bumble_keys(self) -> Path:
+        """The keys of bonds made through a bumble radio; the system keeps those of its own."""
+        return self.known_wraps.with_name("bumble-keys.json")
 
     @classmethod
     def settings_customise_sources(

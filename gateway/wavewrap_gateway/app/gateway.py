@@ -13,6 +13,7 @@ from wavewrap_gateway.adapters.mqtt_settings import MqttSettings
 from wavewrap_gateway.adapters.pacing import open_pacer
 from wavewrap_gateway.adapters.program_files import load_program
 from wavewrap_gateway.app.config import GatewayConfig
+from wavewrap_gateway.app.known_wraps import load_known_wraps
 from wavewrap_gateway.core.lateness import Lateness
 from wavewrap_gateway.core.wave import compile_wave
 from wavewrap_gateway.runtime.bridge import Bridge, Clocks, SessionView
@@ -129,7 +130,7 @@ class _BrokerPatience:
 async def open_gateway(
     config: GatewayConfig, wanted: int, addresses: Sequence[str], rng: Random, progress: Progress
 ) -> AsyncIterator[Gateway]:
-    """A gateway with ``wanted`` wraps (or those with ``addresses``) ready. ``progress`` gets a line for each step.
+    """A gateway with ``wanted`` wraps (or those with ``addresses``, which may be names) ready. ``progress`` gets a line for each step.
 
     Raises :class:`wavewrap_protocol.errors.BrokerError`, :class:`LinkError` or :class:`wavewrap_protocol.errors.UsageError`.
     """
@@ -138,7 +139,9 @@ async def open_gateway(
     wall_offset_s = time.clock_gettime(time.CLOCK_REALTIME) - clock()
     async with AsyncExitStack() as stack:
         settings = config.mqtt.settings()
-        radio = await stack.enter_async_context(open_radio(config.radio))
+        known = load_known_wraps(config.known_wraps)
+        addresses = known.resolve(addresses)
+        radio = await stack.enter_async_context(open_radio(config.radio, config.bumble_keys))
         if settings is None:
             broker = EmbeddedBroker()
             stack.push_async_callback(broker.close)
@@ -150,8 +153,9 @@ async def open_gateway(
         progress(f"MQTT: {settings.safe_url}")
         progress(f"watch it: mosquitto_sub -h {settings.host} -p {settings.port} -t '{settings.base_topic}/#' -v")
         progress(f"radio: {config.radio}, looking for {len(addresses) or wanted} wrap(s)")
-        sightings = await find_wraps(radio, wanted, addresses)
-        wraps = [Wrap(radio, sighting, clock, Random(rng.random()), config.names) for sighting in sightings]
+        sightings = await find_wraps(radio, wanted, addresses, known.addresses(config.radio))
+        names = known.names(config.names)
+        wraps = [Wrap(radio, sighting, clock, Random(rng.random()), names) for sighting in sightings]
         lateness = Lateness()
         pacer = stack.enter_context(open_pacer(loop))
         bridge = Bridge(config.gateway, wraps, publisher, Clocks(clock, lambda host_s: host_s + wall_offset_s), lateness)

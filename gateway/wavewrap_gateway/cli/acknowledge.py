@@ -10,6 +10,7 @@ import typer
 
 from wavewrap_gateway.adapters.ble import open_radio
 from wavewrap_gateway.app.config import GatewayConfig, load_config
+from wavewrap_gateway.app.known_wraps import load_known_wraps
 from wavewrap_gateway.cli.config import ConfigOption
 from wavewrap_gateway.cli.playing import tell
 from wavewrap_gateway.cli.scan import RadioOption
@@ -27,7 +28,7 @@ WRAPS_MAX = 8
 
 def acknowledge(
     wraps: Annotated[int, typer.Option(min=1, max=WRAPS_MAX, help="How many wraps to look at, nearest first.")] = 1,
-    address: Annotated[list[str] | None, typer.Option(help="Look at the wrap with this address; may be repeated.")] = None,
+    address: Annotated[list[str] | None, typer.Option(help="Look at the wrap with this address or name; may be repeated.")] = None,
     yes: Annotated[bool, typer.Option("--yes", help="Every cause has been seen to: do not ask.")] = False,
     radio: RadioOption = None,
     config: ConfigOption = None,
@@ -47,9 +48,11 @@ def acknowledge(
 
 async def _visit(chosen: GatewayConfig, wanted: int, addresses: Sequence[str], *, yes: bool, ask: bool) -> list[dict[str, object]]:
     loop = asyncio.get_running_loop()
-    async with open_radio(chosen.radio) as radio:
-        sightings = await find_wraps(radio, wanted, addresses)
-        wraps = [Wrap(radio, sighting, loop.time, Random(), chosen.names) for sighting in sightings]
+    known = load_known_wraps(chosen.known_wraps)
+    names = known.names(chosen.names)
+    async with open_radio(chosen.radio, chosen.bumble_keys) as radio:
+        sightings = await find_wraps(radio, wanted, known.resolve(addresses), known.addresses(chosen.radio))
+        wraps = [Wrap(radio, sighting, loop.time, Random(), names) for sighting in sightings]
         async with linked(wraps):
             return [await _deal_with(wrap, yes=yes, ask=ask) for wrap in wraps]
 

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from wavewrap_gateway.cli import acknowledge, bench, board, board_fit, config, demo, programs, run, scan
+from wavewrap_gateway.cli import acknowledge, bench, board, board_fit, config, demo, pair, programs, run, scan, wraps
 from wavewrap_protocol import __version__
 from wavewrap_protocol.errors import UsageError, WavewrapError
 
@@ -25,8 +25,11 @@ app = typer.Typer(
 )
 app.command("demo")(demo.demo)
 app.command("scan")(scan.scan)
+app.command("pair")(pair.pair)
+app.command("forget")(wraps.forget)
 app.command("run")(run.run)
 app.command("acknowledge")(acknowledge.acknowledge)
+app.add_typer(wraps.app, name="wraps")
 app.add_typer(programs.app, name="programs")
 board.app.command("fit")(board_fit.fit)
 board.app.command("record", context_settings={"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []})(

@@ -1,7 +1,7 @@
 """Finds wraps and brings their links up."""
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Collection, Sequence
 from contextlib import asynccontextmanager
 
 from wavewrap_gateway.core.link_state import Lost, Ready, link_word
@@ -14,20 +14,30 @@ __all__ = ["find_wraps", "linked"]
 
 SCAN_S = 10.0
 
-READY_S = 40.0
-"""Longest wait for all links. Choice: one connect of 20 s that failed, and one that did not."""
+READY_S = 45.0
+"""Longest wait for all links. Choice: two connects of 20 s that failed, after which it is known whether a bond was lost."""
 
 
-async def find_wraps(radio: Radio, wanted: int, addresses: Sequence[str] = ()) -> list[Sighting]:
-    """``wanted`` wraps on the air, nearest first, or those with ``addresses``. Raises :class:`LinkError` when there are fewer."""
+async def find_wraps(radio: Radio, wanted: int, addresses: Sequence[str] = (), known: Collection[str] = ()) -> list[Sighting]:
+    """``wanted`` wraps on the air, those at the ``known`` addresses first, then the nearest; or those with ``addresses``.
+
+    Raises :class:`LinkError` when there are fewer.
+    """
 
     def chosen(seen: list[Sighting]) -> list[Sighting]:
         if addresses:
             return [one for one in seen if one.address in addresses]
-        return sorted(seen, key=lambda one: -one.rssi_dbm)[:wanted]
+        return sorted(seen, key=lambda one: (one.address not in known, -one.rssi_dbm))[:wanted]
 
     count = len(addresses) or wanted
-    found = chosen(await radio.scan(SCAN_S, lambda seen: len(chosen(seen)) >= count))
+    own = 0 if addresses else min(count, len(known))
+
+    def enough(seen: list[Sighting]) -> bool:
+        """A stranger's wrap that is heard first is not taken for one's own that comes later."""
+        taken = chosen(seen)
+        return len(taken) >= count and sum(one.address in known for one in taken) >= own
+
+    found = chosen(await radio.scan(SCAN_S, enough))
     if len(found) < count:
         raise LinkError(f"found {len(found)} of {count} wraps within {SCAN_S:g} s: switch them on and bring them near, or ask for fewer")
     return sorted(found, key=lambda one: (one.side, one.address))

@@ -13,7 +13,8 @@ from bumble.transport.common import AsyncPipeSink
 from tests.support.virtual_air import CuttableAir
 from tests.support.virtual_wraps import GatewayRadio, Station, on_the_air, open_gateway_radio
 
-from wavewrap_gateway.adapters.ble import GATT_TIMEOUT_S, open_radio
+from wavewrap_gateway.adapters.ble import open_radio
+from wavewrap_gateway.adapters.ble_connection import GATT_TIMEOUT_S
 from wavewrap_gateway.runtime.ports import Connection, RadioLostError, Sighting
 from wavewrap_protocol import uuids
 from wavewrap_protocol.commands import Stop

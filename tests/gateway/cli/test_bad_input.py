@@ -31,6 +31,7 @@ def _own_surroundings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterat
     """Files in a folder of its own, no configuration of the machine's, and log levels as before."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
     monkeypatch.setenv("COLUMNS", "80")
     loggers = [logging.getLogger(name) for name in ("bumble", "wavewrap_gateway")]
     levels = [logger.level for logger in loggers]
@@ -110,7 +111,7 @@ def test_programs(
     ("text", "line"),
     [
         ("radio = \n", "gateway.toml: Invalid value (at line 1, column 9): write it as TOML"),
-        ("\nradios = 1", "gateway.toml:2: radios: unknown key; there are ceiling_mmhg, gateway, mqtt, names, radio"),
+        ("\nradios = 1", "gateway.toml:2: radios: unknown key; there are ceiling_mmhg, gateway, known_wraps, mqtt, names, radio"),
         (
             '[mqtt]\nulr = "x"',
             "gateway.toml:2: mqtt.ulr: unknown key; "
