@@ -250,7 +250,11 @@ class _Display(PairingDelegate):
     """A wrap has a display and no keys to press. It pairs while ``passkey`` is shown; there is none outside the window."""
 
     def __init__(self, passkey: int | None) -> None:
-        super().__init__(PairingDelegate.DISPLAY_OUTPUT_ONLY)
+        super().__init__(
+            PairingDelegate.DISPLAY_OUTPUT_ONLY,
+            # The address is static, so there is no identity to give away.
+            local_responder_key_distribution=PairingDelegate.KeyDistribution.DISTRIBUTE_ENCRYPTION_KEY,
+        )
         self._passkey = passkey
 
     async def accept(self) -> bool:

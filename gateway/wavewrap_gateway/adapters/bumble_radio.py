@@ -85,8 +85,11 @@ class BumbleRadio:
     async def open(self, timeout_s: float = 10.0) -> None:
         """Open the transport and reset the controller.
 
-        Raises :class:`BleakBluetoothNotAvailableError`, and :class:`ValueError` for a specification that cannot be read.
+        Raises :class:`BleakBluetoothNotAvailableError`, :class:`ValueError` for a specification that cannot be read, and
+        :class:`wavewrap_protocol.errors.UsageError` for a broken key file.
         """
+        address = hci.Address(self.keys.own_address())
+        await self.keys.get_all()
         try:
             async with asyncio.timeout(timeout_s):
                 # A transport lets out whatever its library raises (usb1's errors and bumble's have no root in common).
@@ -98,7 +101,7 @@ class BumbleRadio:
                 self._transport = transport
                 host = Host(transport.source, transport.sink)
                 host.on("flush", self.lost.set)
-                device = Device(name="wavewrap", address=hci.Address(self.keys.own_address()), host=host)
+                device = Device(name="wavewrap", address=address, host=host)
                 device.keystore = self.keys
                 device.pairing_config_factory = lambda _connection: PairingConfig(
                     sc=True, mitm=True, bonding=True, delegate=self._keypad, identity_address_type=PairingConfig.AddressType.RANDOM

@@ -36,11 +36,11 @@ def list_wraps(context: typer.Context, config: ConfigOption = None, as_json: Jso
         typer.echo("no wrap is paired with this host: press a wrap's pairing button and run 'wavewrap pair'")
         return
     table = Table(box=None, pad_edge=False, header_style="bold")
-    for heading in ("name", "serial", "side", "model", "address", "radio", "paired"):
+    for heading in ("name", "serial", "side", "model", "address", "paired"):
         table.add_column(heading, overflow="fold")
     for wrap in known.wraps:
         name = chosen.names.get(wrap.serial, wrap.topic)
-        table.add_row(name, wrap.serial, wrap.side.value, wrap.model, wrap.address, wrap.radio, f"{wrap.paired_at:%Y-%m-%d %H:%M}")
+        table.add_row(name, wrap.serial, wrap.side.value, wrap.model, wrap.address, f"{wrap.paired_at:%Y-%m-%d}")
     Console().print(table)
 
 
