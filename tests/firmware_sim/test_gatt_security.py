@@ -12,8 +12,8 @@ from dataclasses import dataclass
 import pytest
 from bumble import att
 from bumble.att import ATT_Error, ErrorCode
-from bumble.core import AdvertisingData, ProtocolError
-from bumble.device import Advertisement, Connection, Device
+from bumble.core import ProtocolError
+from bumble.device import Connection
 from bumble.gatt import GATT_CLIENT_CHARACTERISTIC_CONFIGURATION_DESCRIPTOR
 from bumble.hci import HCI_ErrorCode, HCI_LE_Enable_Encryption_Command
 from bumble.pairing import PairingDelegate
@@ -22,7 +22,6 @@ from tests.support.normative_text import read_tables
 
 from wavewrap_protocol import uuids
 from wavewrap_protocol.commands import ControlWrite, Plan, Step, Stop, Stream, TimePing
-from wavewrap_protocol.enums import AdvertisingFlag
 from wavewrap_protocol.payloads import Side
 from wavewrap_protocol.reports import Answer
 from wavewrap_sim.air import Air, AirController
@@ -383,19 +382,3 @@ def test_reading_several_values_at_once_is_answered_as_not_supported() -> None:
                 assert response.error_code == ErrorCode.REQUEST_NOT_SUPPORTED
 
     run_virtual(work())
-
-
-@pytest.mark.parametrize("passkey", [None, PASSKEY])
-def test_the_pairing_window_is_advertised_while_there_is_a_passkey(passkey: int | None) -> None:
-    async def work() -> int:
-        async with one_wrap(passkey) as bench:
-            heard: asyncio.Queue[Advertisement] = asyncio.Queue()
-            bench.central.device.on(Device.EVENT_ADVERTISEMENT, heard.put_nowait)
-            await bench.central.device.start_scanning()
-            advertisement = await heard.get()
-            await bench.central.device.stop_scanning()
-            content = advertisement.data.get(AdvertisingData.MANUFACTURER_SPECIFIC_DATA)
-            assert isinstance(content, tuple)
-            return int(content[1][0])
-
-    assert bool(run_virtual(work()) & AdvertisingFlag.PAIRING_WINDOW) == (passkey is not None)

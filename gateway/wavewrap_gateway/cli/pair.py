@@ -48,7 +48,10 @@ def pair(
         raise UsageError("nobody can be asked for the passkey here: give --passkey 123456, or --passkey - and the digits on stdin")
     if passkey not in (None, "-"):
         _read_passkey(passkey)
-    paired = asyncio.run(_pair(chosen, known, wrap, passkey, name, for_s))
+    try:
+        paired = asyncio.run(_pair(chosen, known, wrap, passkey, name, for_s))
+    except KeyboardInterrupt:
+        raise typer.Abort from None  # typer would end without a word
     if as_json:
         typer.echo(json.dumps({"wrap": paired.model_dump(mode="json")}))
     else:

@@ -132,7 +132,11 @@ def test_no_secret_shows_anywhere(write: Write, monkeypatch: pytest.MonkeyPatch)
 @pytest.mark.parametrize(
     ("text", "place", "says"),
     [
-        ('radio = "platform"\nradoi = "usb:0"\n', ":2: radoi: ", "unknown key; there are ceiling_mmhg, gateway, mqtt, names, radio"),
+        (
+            'radio = "platform"\nradoi = "usb:0"\n',
+            ":2: radoi: ",
+            "unknown key; there are ceiling_mmhg, gateway, known_wraps, mqtt, names, radio",
+        ),
         ('[mqtt]\n\nurll = "mqtt://geheim"\n', ":3: mqtt.urll: ", "unknown key; there are base_topic, ca_file, cert_file"),
         ("[mqqt]\n", ":1: mqqt: ", "unknown key"),
         ("ceiling_mmhg = 400\n", ":1: ceiling_mmhg: ", "less than or equal to 110"),
