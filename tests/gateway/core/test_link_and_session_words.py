@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from wavewrap_gateway.core.backoff import RECONNECT_DELAYS_S, Backoff
-from wavewrap_gateway.core.link_state import Closed, Lost, Ready, link_word
+from wavewrap_gateway.core.link_state import BondLost, Closed, LinkState, Lost, Ready, link_word
 from wavewrap_gateway.core.picture import WrapPicture
 from wavewrap_gateway.core.safety import FRAME_FRESH_S, SafetyLimits, emit_step, limits_for
 from wavewrap_gateway.core.session import TRANSITIONS, SessionEvent, SessionState, next_state
@@ -93,6 +93,8 @@ def test_a_replayed_frame_is_the_past_and_changes_nothing() -> None:
     assert picture.device_state is None
 
 
-@pytest.mark.parametrize(("state", "word"), [(Ready(), "ready"), (Lost("gone", 1.0), "lost"), (Closed(), "closed")])
-def test_link_states_have_one_word(state: Ready | Lost | Closed, word: str) -> None:
+@pytest.mark.parametrize(
+    ("state", "word"), [(Ready(), "ready"), (Lost("gone", 1.0), "lost"), (BondLost("forgotten"), "bond_lost"), (Closed(), "closed")]
+)
+def test_link_states_have_one_word(state: LinkState, word: str) -> None:
     assert link_word(state) == word

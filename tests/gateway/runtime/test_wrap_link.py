@@ -320,6 +320,23 @@ def test_too_few_wraps_are_told_after_the_whole_scan() -> None:
     run_virtual(work())
 
 
+def test_known_wraps_are_taken_before_strangers() -> None:
+    async def work() -> None:
+        async with on_the_air(2) as (air, stations), open_gateway_radio(air) as gateway:
+            clock = asyncio.get_running_loop().time
+            for own in stations:
+                (found,) = await find_wraps(gateway.radio, 1, known=[own.address])
+                assert found.address == own.address
+            begun_s = clock()
+            assert len(await find_wraps(gateway.radio, 2, known=[stations[1].address, "F0:00:00:00:00:99"])) == 2
+            assert clock() - begun_s == pytest.approx(SCAN_S, abs=0.1), "the other one of one's own may still come"
+            stations[1].cut()
+            (found,) = await find_wraps(gateway.radio, 1, known=[stations[1].address])
+            assert found.address == stations[0].address, "a stranger's is better than none"
+
+    run_virtual(work())
+
+
 def test_a_wrap_that_never_answers_is_named() -> None:
     async def work() -> None:
         async with on_the_air(2) as (air, stations), open_gateway_radio(air) as gateway:
