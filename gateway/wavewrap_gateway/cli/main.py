@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from wavewrap_gateway.cli import acknowledge, bench, board, board_fit, config, demo, programs, run, scan
+from wavewrap_gateway.cli import acknowledge, bench, board, board_fit, config, demo, doctor, programs, run, scan
 from wavewrap_protocol import __version__
 from wavewrap_protocol.errors import UsageError, WavewrapError
 
@@ -26,6 +26,7 @@ app = typer.Typer(
 app.command("demo")(demo.demo)
 app.command("scan")(scan.scan)
 app.command("run")(run.run)
+app.command("doctor")(doctor.doctor)
 app.command("acknowledge")(acknowledge.acknowledge)
 app.add_typer(programs.app, name="programs")
 board.app.command("fit")(board_fit.fit)
