@@ -89,4 +89,3 @@ async def serve_bluez(address: str, **adapters: Adapter) -> AsyncIterator[Messag
         yield bus
     finally:
         bus.disconnect()
-        await bus.wait_for_disconnect()

@@ -68,6 +68,11 @@ class MachineTree:
         self.mkdir(f"/sys/class/net/{name}/phy80211")
         self._link(f"/sys/class/net/{name}", "device", f"/sys/devices/{device}")
 
+    def add_wifi_at(self, mhz: int) -> None:
+        """On that frequency, which a tool on the machine tells."""
+        self.add_wifi()
+        self.add_program("iw", f"channel 6 ({mhz} MHz), width: 20 MHz")
+
     def add_usb(self, kind: tuple[str, str, str] = ("e0", "01", "01"), *, node: bool = True) -> Path:
         folder = "/sys/bus/usb/devices/1-1.3"
         values = dict(zip(("bDeviceClass", "bDeviceSubClass", "bDeviceProtocol"), kind, strict=True))

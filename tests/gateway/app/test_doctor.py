@@ -97,9 +97,9 @@ SPARE = {"hci0": Adapter(powered=False, roles=["central"]), "hci1": Adapter(powe
 USB = "platform/soc/usb1/1-1/1-1.3/1-1.3:1.0/bluetooth"
 
 BLUETOOTH_SCENES: dict[str, tuple[Scene, str, Level, str, str]] = {
-    "daemon not installed": (Scene(no_bluez, serves=False), "bluetoothd", Level.PROBLEM, "is not installed", "apt install bluez pi-bluetooth"),
+    "daemon not installed": (Scene(no_bluez, serves=False), "bluetoothd", Level.PROBLEM, "is not installed", "bluez pi-bluetooth"),
     "daemon not running": (Scene(serves=False), "bluetoothd", Level.PROBLEM, "does not run", "systemctl enable --now bluetooth"),
-    "neither daemon nor adapter": (Scene(no_adapter, serves=False), "bluetoothd", Level.PROBLEM, "does not run", "once there is an adapter"),
+    "neither daemon nor adapter": (Scene(no_adapter, serves=False), "bluetoothd", Level.PROBLEM, "does not run", "once there is"),
     "no right": (Scene(rule=REFUSE_BLUEZ), "bluetoothd", Level.PROBLEM, "may not talk to it", "usermod -aG bluetooth"),
     "no right though in the group": (
         Scene(lambda tree: tree.write("/etc/group", "bluetooth:x:0:\n"), rule=REFUSE_BLUEZ),
@@ -137,11 +137,11 @@ BLUETOOTH_SCENES: dict[str, tuple[Scene, str, Level, str, str]] = {
     ),
     "Wi-Fi on an unknown band": (Scene(MachineTree.add_wifi), "Wi-Fi beside it", Level.WARNING, "wlan0 is up, on a band", "apt install iw"),
     "Wi-Fi on 2.4 GHz": (
-        Scene(lambda tree: (tree.add_wifi(), tree.add_program("iw", "channel 6 (2437 MHz), width: 20 MHz"))),
+        Scene(lambda tree: tree.add_wifi_at(2437)),
         "Wi-Fi beside it", Level.WARNING, "wlan0 is on 2.4 GHz", "use 5 GHz or a network cable",
     ),
     "Wi-Fi on 5 GHz": (
-        Scene(lambda tree: (tree.add_wifi(), tree.add_program("iw", "channel 36 (5180 MHz), width: 80 MHz"))),
+        Scene(lambda tree: tree.add_wifi_at(5180)),
         "Wi-Fi beside it", Level.OK, "not on 2.4 GHz", "",
     ),
     "no USB dongle": (Scene(radio="bumble:usb:0"), "USB dongle", Level.PROBLEM, "there is none", "plug one in"),
