@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from wavewrap_gateway.cli import acknowledge, bench, board, board_fit, config, demo, doctor, programs, run, scan
+from wavewrap_gateway.cli.journal import JournalFormatter, is_read_by_journal, mark
 from wavewrap_protocol import __version__
 from wavewrap_protocol.errors import UsageError, WavewrapError
 
@@ -53,6 +54,9 @@ def set_up(
     del version  # the callback has dealt with it
     level = (logging.WARNING, logging.INFO, logging.DEBUG)[min(verbose, 2)]
     logging.basicConfig(level=level, format="%(asctime)s %(levelname)s %(name)s: %(message)s", stream=sys.stderr)
+    if is_read_by_journal(sys.stderr, os.environ):
+        for handler in logging.getLogger().handlers:
+            handler.setFormatter(JournalFormatter("%(name)s: %(message)s"))
     # The host stack's own log repeats, in colour, what our errors say.
     logging.getLogger("bumble").setLevel(logging.DEBUG if verbose > 2 else logging.CRITICAL)
     logging.getLogger("wavewrap_gateway").setLevel(level if verbose else logging.ERROR)
@@ -88,5 +92,6 @@ def main() -> None:
 
 
 def _complain(text: str, code: int) -> int:
-    print(f"wavewrap: {' '.join(text.split())}", file=sys.stderr)
+    line = f"wavewrap: {' '.join(text.split())}"
+    print(mark(line, logging.ERROR) if is_read_by_journal(sys.stderr, os.environ) else line, file=sys.stderr)
     return code
