@@ -72,13 +72,13 @@ async def _bite(gateway: Running) -> None:
 def scenes(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Scene]:
     folder = tmp_path_factory.mktemp("supervised")
 
-    async def play_both() -> list[Scene]:
-        for act in ("stop", "bite"):
+    async def play_both() -> dict[str, Scene]:
+        acts = ("stop", "bite")
+        for act in acts:
             (folder / act).mkdir()
-        return await asyncio.gather(supervise(folder / "stop", "stop"), supervise(folder / "bite", "bite"))
+        return dict(zip(acts, await asyncio.gather(*(supervise(folder / act, act) for act in acts)), strict=True))
 
-    stop, bite = asyncio.run(play_both())
-    return {"stop": stop, "bite": bite}
+    return asyncio.run(play_both())
 
 
 def test_ready_comes_once_the_wraps_are_and_before_any_pressure(scenes: dict[str, Scene]) -> None:
