@@ -19,14 +19,13 @@ from wavewrap_gateway.runtime.supervision import LATE_MAX_S, PINGS
 
 DEPLOY = Path(__file__).parents[2] / "gateway" / "deploy"
 UNIT = DEPLOY / "systemd" / "wavewrap-session@.service"
+USERS = DEPLOY / "systemd" / "wavewrap.sysusers.conf"
 RULE = DEPLOY / "udev" / "60-wavewrap-dongle.rules"
 
 CLOSE_S = 6.0
 """A publisher's close: what waits, "offline" and the disconnect, 2 s each."""
 
-needs_systemd = pytest.mark.skipif(
-    shutil.which("systemd-analyze") is None, reason="systemd-analyze is not installed: apt-get install systemd"
-)
+needs_systemd = pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="no systemd-analyze: apt-get install systemd")
 
 
 def setting(name: str) -> str:
@@ -53,6 +52,18 @@ def test_the_unit_is_closed_as_far_as_a_session_allows(tmp_path: Path) -> None:
     done = subprocess.run(command, capture_output=True, text=True, timeout=60, env={**os.environ, "HOME": str(tmp_path)})
     assert done.returncode == 0, done.stdout.splitlines()[-1]
     assert "Overall exposure level" in done.stdout
+
+
+@pytest.mark.skipif(shutil.which("systemd-sysusers") is None, reason="no systemd-sysusers: apt-get install systemd")
+def test_the_user_of_the_unit_is_made_and_may_talk_to_bluetooth(tmp_path: Path) -> None:
+    (tmp_path / "etc").mkdir()
+    (tmp_path / "etc" / "group").write_text("bluetooth:x:112:\n", encoding="utf-8")
+    done = subprocess.run(["systemd-sysusers", f"--root={tmp_path}", str(USERS)], capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr
+    made = [line.split(":") for line in (tmp_path / "etc" / "passwd").read_text(encoding="utf-8").splitlines()]
+    assert [(name, home) for name, *_, home, _shell in made] == [(setting("User"), "/var/lib/wavewrap")]
+    groups = (tmp_path / "etc" / "group").read_text(encoding="utf-8").splitlines()
+    assert f"{setting('SupplementaryGroups')}:x:112:wavewrap" in groups
 
 
 @pytest.mark.skipif(shutil.which("udevadm") is None, reason="udevadm is not installed: apt-get install udev")
