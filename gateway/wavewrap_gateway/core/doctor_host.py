@@ -5,7 +5,7 @@ Not responsible for reading the facts (:mod:`wavewrap_gateway.adapters.host_fact
 
 from dataclasses import dataclass
 
-from wavewrap_gateway.core.known_versions import BLEAK_FIRST, BLEAK_PAST, DBUS_FAST_FIRST, Version, find_known, read_version
+from wavewrap_gateway.core.known_versions import FITTING, Version, find_known, read_version
 from wavewrap_gateway.core.verdict import Level, Verdict
 from wavewrap_protocol.payloads import Pacing
 
@@ -104,10 +104,10 @@ def _judge_library(name: str, text: str | None) -> Verdict:
     version = None if text is None else read_version(text)
     if version is None:
         return Verdict(check=name, level=Level.PROBLEM, says="is not installed", remedy=REINSTALL)
-    first, past = (BLEAK_FIRST, BLEAK_PAST) if name == "bleak" else (DBUS_FAST_FIRST, None)
-    if version < first or (past is not None and version >= past):
-        wanted = f"{_say(first)} or newer" if past is None else f"{_say(first)}.x"
-        return Verdict(check=name, level=Level.PROBLEM, says=f"{text} does not fit: {wanted} is needed", remedy=REINSTALL)
+    first, past = FITTING[name]
+    if not first <= version < past:
+        says = f"{text} does not fit: {_say(first)} to below {_say(past)} is needed"
+        return Verdict(check=name, level=Level.PROBLEM, says=says, remedy=REINSTALL)
     known = find_known(name, version)
     if known is not None:
         return Verdict(check=name, level=known.level, says=f"{text}: {known.reason}", remedy=known.remedy, source=known.source)

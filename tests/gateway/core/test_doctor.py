@@ -1,6 +1,8 @@
 """Judgements on facts that no test can bring about on the machine it runs on: another interpreter, another library, another clock."""
 
+import re
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -24,7 +26,7 @@ from wavewrap_gateway.core.doctor_host import (
     judge_system,
 )
 from wavewrap_gateway.core.doctor_setup import BrokerFacts, judge_broker
-from wavewrap_gateway.core.known_versions import KNOWN, find_known, read_version
+from wavewrap_gateway.core.known_versions import FITTING, KNOWN, find_known, read_version
 from wavewrap_gateway.core.verdict import Examination, Level, Verdict
 from wavewrap_protocol.payloads import Pacing
 
@@ -43,10 +45,25 @@ BROKER = BrokerFacts("mqtt://broker.example:1883", embedded=False, fault=None, v
         (replace(PYTHON, version=(3, 10, 12)), "Python", Level.PROBLEM, "3.10.12 is too old"),
         (replace(PYTHON, version=(3, 14, 0)), "Python", Level.OK, "3.14.0"),
         (replace(PYTHON, isolated=False), "Python", Level.OK, "3.11.2, in the system's own environment"),
-        (replace(PYTHON, libraries={"bleak": "3.0.2"}), "bleak", Level.PROBLEM, "3.0.2 does not fit: 3.1.x is needed"),
-        (replace(PYTHON, libraries={"bleak": "3.2.0"}), "bleak", Level.PROBLEM, "3.2.0 does not fit: 3.1.x is needed"),
+        (
+            replace(PYTHON, libraries={"bleak": "3.0.2"}),
+            "bleak",
+            Level.PROBLEM,
+            "3.0.2 does not fit: 3.1 to below 3.2 is needed",
+        ),
+        (
+            replace(PYTHON, libraries={"bleak": "3.2.0"}),
+            "bleak",
+            Level.PROBLEM,
+            "3.2.0 does not fit: 3.1 to below 3.2 is needed",
+        ),
         (replace(PYTHON, libraries={"bleak": None}), "bleak", Level.PROBLEM, "is not installed"),
-        (replace(PYTHON, libraries={"dbus-fast": "2.24.0"}), "dbus-fast", Level.PROBLEM, "2.24.0 does not fit: 4.0 or newer is needed"),
+        (
+            replace(PYTHON, libraries={"dbus-fast": "4.9.0"}),
+            "dbus-fast",
+            Level.PROBLEM,
+            "4.9.0 does not fit: 5.0 to below 6.0 is needed",
+        ),
         (replace(PYTHON, libraries={"dbus-fast": "5.2.0"}), "dbus-fast", Level.OK, "5.2.0"),
     ],
 )
@@ -132,6 +149,16 @@ def test_versions_are_read_from_what_tools_print(text: str, version: tuple[int, 
 def test_a_range_of_versions_has_its_ends(version: tuple[int, ...], reason: str | None) -> None:
     known = find_known("kernel", version)
     assert known is None if reason is None else known is not None and reason in known.reason
+
+
+def test_what_fits_is_what_is_asked_for() -> None:
+    text = (Path(__file__).parents[3] / "pyproject.toml").read_text(encoding="utf-8")
+    asked = {name: tuple(map(read_bound, bounds)) for name, *bounds in re.findall(r'"(bleak|dbus-fast)>=([\d.]+),<([\d.]+)', text)}
+    assert asked == FITTING
+
+
+def read_bound(text: str) -> tuple[int, ...] | None:
+    return read_version(text if "." in text else f"{text}.0")
 
 
 def test_everything_known_of_a_version_says_where_from() -> None:
