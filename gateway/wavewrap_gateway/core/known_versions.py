@@ -16,7 +16,7 @@ BLUEZ_FIRST: Version = (5, 55)
 """bleak 3.1 refuses older ones ("Bleak requires BlueZ >= 5.55")."""
 
 FITTING: dict[str, tuple[Version, Version]] = {"bleak": ((3, 1), (3, 2)), "dbus-fast": ((5, 0), (6, 0))}
-"""First that fits and first that does not any more, as in pyproject.toml, which a test holds equal. So narrow for bleak, because the backend
+"""First that fits and first that does not any more, as in pyproject.toml; a test holds that. So narrow for bleak, because the backend
 for a bare dongle is written against its inner classes, and those move with every minor version."""
 
 
