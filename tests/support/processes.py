@@ -125,8 +125,13 @@ def is_alive(process: psutil.Process) -> bool:
 
 
 @asynccontextmanager
-async def start(folder: Path, module: str, *arguments: object, stdin: Path = Path(os.devnull)) -> AsyncIterator[Running]:
-    """``python -m module arguments`` with every warning shown, no configuration but its own, and files in ``folder`` for its output."""
+async def start(
+    folder: Path, module: str, *arguments: object, stdin: Path = Path(os.devnull), **variables: str
+) -> AsyncIterator[Running]:
+    """``python -m module arguments`` with every warning shown, no configuration but its own, and files in ``folder`` for its output.
+
+    ``variables`` are added to its environment.
+    """
     stdout, stderr = _output_files(folder)
     environment = {key: value for key, value in os.environ.items() if not key.startswith("WAVEWRAP_")}
     environment |= {
@@ -136,6 +141,7 @@ async def start(folder: Path, module: str, *arguments: object, stdin: Path = Pat
         "XDG_DATA_HOME": str(folder),
         # No test may touch the machine's own Bluetooth adapter.
         "DBUS_SYSTEM_BUS_ADDRESS": "unix:path=/nonexistent/bus",
+        **variables,
     }
     with stdout.open("wb") as out, stderr.open("wb") as err, stdin.open("rb") as given:
         process = await asyncio.create_subprocess_exec(

@@ -45,7 +45,7 @@ class MqttConnection:
         settings: MqttSettings,
         client_id: str,
         version: Literal["5", "3.1.1"],
-        will: Message,
+        will: Message | None,
         on_settled: Callable[[int, str | None], None],
         on_room: Callable[[], None],
     ) -> None:
@@ -60,7 +60,8 @@ class MqttConnection:
         )
         client = self._client
         client.max_inflight_messages_set(0)  # no limit: the window is the publisher's
-        client.will_set(will.path, will.body, will.qos, will.retained)
+        if will is not None:
+            client.will_set(will.path, will.body, will.qos, will.retained)
         if settings.username is not None:
             client.username_pw_set(settings.username, settings.password.get_secret_value() if settings.password else None)
         client.on_connect = self._note_connect

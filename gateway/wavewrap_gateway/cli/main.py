@@ -7,7 +7,8 @@ from typing import Annotated
 
 import typer
 
-from wavewrap_gateway.cli import acknowledge, bench, board, board_fit, config, demo, pair, programs, run, scan, wraps
+from wavewrap_gateway.cli import acknowledge, bench, board, board_fit, config, demo, doctor, pair, programs, run, scan, wraps
+from wavewrap_gateway.cli.journal import JournalFormatter, is_read_by_journal, mark
 from wavewrap_protocol import __version__
 from wavewrap_protocol.errors import UsageError, WavewrapError
 
@@ -28,6 +29,7 @@ app.command("scan")(scan.scan)
 app.command("pair")(pair.pair)
 app.command("forget")(wraps.forget)
 app.command("run")(run.run)
+app.command("doctor")(doctor.doctor)
 app.command("acknowledge")(acknowledge.acknowledge)
 app.add_typer(wraps.app, name="wraps")
 app.add_typer(programs.app, name="programs")
@@ -55,6 +57,9 @@ def set_up(
     del version  # the callback has dealt with it
     level = (logging.WARNING, logging.INFO, logging.DEBUG)[min(verbose, 2)]
     logging.basicConfig(level=level, format="%(asctime)s %(levelname)s %(name)s: %(message)s", stream=sys.stderr)
+    if is_read_by_journal(sys.stderr, os.environ):
+        for handler in logging.getLogger().handlers:
+            handler.setFormatter(JournalFormatter("%(name)s: %(message)s"))
     # The host stack's own log repeats, in colour, what our errors say.
     logging.getLogger("bumble").setLevel(logging.DEBUG if verbose > 2 else logging.CRITICAL)
     logging.getLogger("wavewrap_gateway").setLevel(level if verbose else logging.ERROR)
@@ -90,5 +95,6 @@ def main() -> None:
 
 
 def _complain(text: str, code: int) -> int:
-    print(f"wavewrap: {' '.join(text.split())}", file=sys.stderr)
+    line = f"wavewrap: {' '.join(text.split())}"
+    print(mark(line, logging.ERROR) if is_read_by_journal(sys.stderr, os.environ) else line, file=sys.stderr)
     return code

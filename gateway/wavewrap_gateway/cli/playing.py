@@ -1,17 +1,22 @@
 """What ``run`` and ``demo`` share: play a session with a live view, stop on signals, print the summary, choose the exit code."""
 
 import asyncio
+import logging
+import os
 import signal
 import sys
 from collections.abc import Callable, Sequence
 from functools import partial
 from random import Random
 
+from wavewrap_gateway.adapters.service_manager import open_service_manager
 from wavewrap_gateway.app.config import GatewayConfig
 from wavewrap_gateway.app.gateway import Gateway, open_gateway
+from wavewrap_gateway.cli.journal import is_read_by_journal, mark
 from wavewrap_gateway.cli.keys import HELP, Keys, listening
 from wavewrap_gateway.cli.live_view import watch
-from wavewrap_protocol.payloads import EndedHow, SessionSummary
+from wavewrap_gateway.runtime.supervision import supervised
+from wavewrap_protocol.payloads import EndedHow, SessionProgress, SessionSummary
 
 __all__ = ["exit_code", "play_session", "tell"]
 
@@ -19,9 +24,9 @@ _SIGNALS = {signal.SIGINT: "Ctrl-C", signal.SIGTERM: "SIGTERM"}
 _ENDED = {EndedHow.COMPLETED: "was completed", EndedHow.STOPPED: "was stopped", EndedHow.FAULTED: "failed"}
 
 
-def tell(line: str) -> None:
-    """A line of progress, on stderr so that stdout stays the result's."""
-    print(line, file=sys.stderr, flush=True)
+def tell(line: str, level: int = logging.INFO) -> None:
+    """A line of progress, or of what is wrong, on stderr so that stdout stays the result's."""
+    print(mark(line, level) if is_read_by_journal(sys.stderr, os.environ) else line, file=sys.stderr, flush=True)
 
 
 class _SignalStop:
@@ -63,10 +68,20 @@ async def play_session(
     task = asyncio.current_task()
     assert task is not None  # we are in one
     stop.install(partial(_cancel, task))
+    loop = asyncio.get_running_loop()
     try:
-        async with open_gateway(config, wanted, addresses, rng, tell) as gateway:
+        async with (
+            supervised(open_service_manager(os.environ), loop.time) as supervision,
+            open_gateway(config, wanted, addresses, rng, _both(tell, supervision.say)) as gateway,
+        ):
             runner = gateway.prepare_session(program, duration_s)
-            stop.install(lambda: runner.request_stop(_SIGNALS[stop.received] if stop.received else "stopped"))
+
+            def stop_session() -> None:
+                supervision.end("venting")
+                runner.request_stop(_SIGNALS[stop.received] if stop.received else "stopped")
+
+            stop.install(stop_session)
+            supervision.begin(lambda: _describe(runner.progress()))
             with listening(Keys(runner, tell)) as has_keys:
                 hint = f"Ctrl-C stops and vents; {HELP}" if has_keys else "Ctrl-C stops and vents"
                 view = asyncio.create_task(watch(gateway, live=live, hint=hint))
@@ -75,17 +90,31 @@ async def play_session(
                 finally:
                     view.cancel()
                     await asyncio.gather(view, return_exceptions=True)
+                    supervision.end("closing")
             summary = complete(gateway, summary)
         code = exit_code(summary, stop.received)
         if code != 0:
             proof = "every chamber vented" if summary.vented else "not proven vented, so take the wraps off"
-            tell(f"wavewrap: the session {_ENDED[summary.ended]}, {proof}: {summary.reason}")
+            level = logging.WARNING if summary.vented else logging.CRITICAL
+            tell(f"wavewrap: the session {_ENDED[summary.ended]}, {proof}: {summary.reason}", level)
         return summary, code
     except asyncio.CancelledError:
         if stop.received is None:
             raise
         tell(f"wavewrap: stopped by {_SIGNALS[stop.received]} before the session began")
         return None, 128 + stop.received
+
+
+def _both(*listeners: Callable[[str], None]) -> Callable[[str], None]:
+    def tell_all(line: str) -> None:
+        for listener in listeners:
+            listener(line)
+
+    return tell_all
+
+
+def _describe(progress: SessionProgress) -> str:
+    return f"{progress.program}: {progress.state}, cycle {progress.cycle} of {progress.cycles}"
 
 
 def exit_code(summary: SessionSummary, received: signal.Signals | None) -> int:
