@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from wavewrap_gateway.adapters.ble import GATT_TIMEOUT_S
+from wavewrap_gateway.adapters.ble_connection import GATT_TIMEOUT_S
 from wavewrap_gateway.adapters.broker import STOP_S
 from wavewrap_gateway.adapters.pacing import PRIORITY
 from wavewrap_gateway.app.gateway import DRAIN_S

@@ -40,7 +40,7 @@ async def supervise(folder: Path, act: str) -> Scene:
         async with run_simulator(folder / "sim") as simulator:
             variables = {"NOTIFY_SOCKET": heard.address, "WATCHDOG_USEC": str(int(WATCHDOG_S * 1e6))}
             arguments = ("run", program, "--for", 50, "--json", "--radio", simulator.radio)
-            async with start(folder, "wavewrap_gateway", *arguments, **variables) as gateway:
+            async with start(folder, "wavewrap_gateway", *arguments, variables=variables) as gateway:
                 await gateway.wait_for(lambda: simulator.holds(CHAMBERS, HELD_MMHG), "hold")
                 held_s = time.monotonic()
                 await asyncio.sleep(2.0 * WATCHDOG_S)

@@ -6,10 +6,11 @@ import os
 import signal
 import sys
 import time
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import psutil
@@ -126,7 +127,7 @@ def is_alive(process: psutil.Process) -> bool:
 
 @asynccontextmanager
 async def start(
-    folder: Path, module: str, *arguments: object, stdin: Path = Path(os.devnull), **variables: str
+    folder: Path, module: str, *arguments: object, stdin: Path = Path(os.devnull), variables: Mapping[str, str] = MappingProxyType({})
 ) -> AsyncIterator[Running]:
     """``python -m module arguments`` with every warning shown, no configuration but its own, and files in ``folder`` for its output.
 
