@@ -129,7 +129,7 @@ def test_a_process_that_stands_still_sends_nothing_and_its_wraps_vent_by_themsel
 
 def test_a_wrong_environment_is_refused_before_anything_starts(tmp_path: Path) -> None:
     async def run() -> Ended:
-        async with start(tmp_path, "wavewrap_gateway", "run", "recovery", NOTIFY_SOCKET="vsock:2:1") as gateway:
+        async with start(tmp_path, "wavewrap_gateway", "run", "recovery", variables={"NOTIFY_SOCKET": "vsock:2:1"}) as gateway:
             return await gateway.ended()
 
     ended = asyncio.run(run())
@@ -145,7 +145,7 @@ def test_the_journal_gets_a_priority_in_front_of_what_is_wrong(same: bool, line:
         tmp_path.joinpath("0.err").touch()
         state = os.stat(tmp_path / "0.err")
         stream = f"{state.st_dev}:{state.st_ino if same else state.st_ino + 1}"
-        async with start(tmp_path, "wavewrap_gateway", "run", "recvery", JOURNAL_STREAM=stream) as gateway:
+        async with start(tmp_path, "wavewrap_gateway", "run", "recvery", variables={"JOURNAL_STREAM": stream}) as gateway:
             return await gateway.ended()
 
     assert asyncio.run(run()).stderr.startswith(line)
