@@ -28,7 +28,7 @@ class PlantConditions:
     - ``leak_at_60_ml_s``: a leak that lets out this much at 60 mmHg and opens with the pressure: its flow goes with the square, as
       published leaks do (dp/dt ~ p^1.7 to p^2.1). The even leak of the fabric is a parameter of the chamber.
     - ``kink_mmhg_s_ml``: resistance that a kink adds to the tube; 0.02 doubles it, 100 passes 0.6 ml/s at 60 mmHg. The sense line is
-      another one, so the sensor still shows the chamber.
+      another one, so the sensor still shows the chamber, and the vent sits on the bladder, so it still empties.
     - ``hose_on``: 1, or 0 when the hose is off: what comes through the inlet goes to the room, and the chamber empties by its open end.
     - ``slack_ml``: soft volume that a loose or unworn wrap adds.
     - ``compliance_factor``: on the taut bladder's compliance; under 1 is a stiffer limb or sleeve.

@@ -83,7 +83,7 @@ class PneumaticFigures:
     inlet: PathFigures
     """With a chamber's tube."""
     vent: PathFigures
-    """With a chamber's tube."""
+    """With the stub between it and the bladder it sits on."""
     valve_delay_s: float
     """From the command until a valve has done 63 % of its way: dead time and lag of the slowest of them."""
     sensor_lag_s: float
