@@ -6,7 +6,7 @@ shuts and the dump opens together, so that the pump runs down into the room and 
 rest the manifold is open to the room; filling it again takes the pump some milliseconds.
 
 Now and then a chamber that holds is *probed*: pump off, dump shut, its inlet open for a moment. Manifold and chamber must then show the
-same pressure; :mod:`wavewrap_sim.supply_watch` judges that. Pure logic: no clock, no physics.
+same pressure; :mod:`wavewrap_sim.manifold_watch` judges that. Pure logic: no clock, no physics.
 """
 
 from collections.abc import Sequence

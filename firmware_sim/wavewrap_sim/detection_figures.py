@@ -59,5 +59,9 @@ class DetectionFigures:
     """And this much pressure more."""
     vent_mmhg_s: float = 3.0
     """Sum over time of what a chamber is over that: 0.4 s for a vent that stays shut at 60 mmHg, more than a limb's kick."""
+    persist_ticks: int = 5
+    """Longer than any ripple of a valve."""
+    still_ticks: int = 5
+    """A reading that stood still for so long while air moved is its sensor's fault. Noise repeats one in 18 at 0.02 mmHg."""
     frozen_ticks: int = 20
     """Readings in a row equal to 0.01 mmHg. A noise of 0.1 mmHg repeats one in 35: twenty never come."""

@@ -44,6 +44,7 @@ def pneumatic_figures(board: Board) -> PneumaticFigures:
         pump_stall_mmhg=board.pump.stall_mmhg,
         pump_lag_s=board.pump.lag_s,
         manifold_ml=board.manifold.volume_ml,
+        relief_mmhg=board.manifold.relief_mmhg,
         inlet=_path(board.valves.inlet, board.tube.resistance_mmhg_s_ml),
         vent=_path(board.valves.vent, board.vent_stub.resistance_mmhg_s_ml),
         valve_delay_s=max(valve.dead_s + valve.lag_s for valve in valves),

@@ -30,7 +30,7 @@ _OVER_MMHG = 3.0
 
 
 class _Hold:
-    __slots__ = ("credit_mmhg", "crept_ml", "fed_mmhg", "last_mmhg", "lost_mmhg", "over_s", "quiet_ticks")
+    __slots__ = ("credit_mmhg", "crept_ml", "fed_mmhg", "last_mmhg", "lost_mmhg", "over_s", "pushed", "quiet_ticks", "unvented_mmhg")
 
     def __init__(self) -> None:
         self.crept_ml = 0.0
@@ -39,10 +39,15 @@ class _Hold:
         self.lost_mmhg = 0.0
         self.credit_mmhg = 0.0
         self.fed_mmhg = 0.0
+        self.unvented_mmhg = 0.0
+        """How much less it has fallen with its vent open than a slow vent would have let it."""
+        self.pushed = False
+        """That was too much, with the manifold over it: fed, or shut in."""
         self.over_s = 0.0
 
     def release(self) -> None:
-        self.quiet_ticks, self.lost_mmhg, self.credit_mmhg, self.fed_mmhg, self.over_s = 0, 0.0, 0.0, 0.0, 0.0
+        self.quiet_ticks, self.pushed = 0, False
+        self.lost_mmhg = self.credit_mmhg = self.fed_mmhg = self.unvented_mmhg = self.over_s = 0.0
 
 
 class HoldWatch:
@@ -67,28 +72,48 @@ class HoldWatch:
             creep_ml_s = chamber.creep_ml_s(pressure_mmhg, hold.crept_ml)
             hold.crept_ml += creep_ml_s * dt_s
             if released:
-                if hold.quiet_ticks or hold.lost_mmhg or hold.credit_mmhg or hold.fed_mmhg:
+                if hold.quiet_ticks or hold.lost_mmhg or hold.credit_mmhg or hold.fed_mmhg or hold.unvented_mmhg:
                     hold.release()
                 hold.last_mmhg = pressure_mmhg
                 continue
             inlet, vent = scene.drive.inlet_open[at], scene.drive.vent_open[at]
             rise_mmhg, hold.last_mmhg = pressure_mmhg - hold.last_mmhg, pressure_mmhg
             hold.quiet_ticks = 0 if inlet or vent else hold.quiet_ticks + 1
+            fed_mmhg = 0.0 if inlet or vent else rise_mmhg
+            if hold.unvented_mmhg:
+                hold.unvented_mmhg = max(0.0, hold.unvented_mmhg + rise_mmhg)
             if vent:
                 out_mmhg = self._pneumatics.vent.flow_ml_s(pressure_mmhg) * dt_s / chamber.capacity_ml_mmhg(pressure_mmhg)
                 hold.lost_mmhg -= out_mmhg
                 hold.credit_mmhg = min(self._figures.leak_mmhg, hold.credit_mmhg + out_mmhg)
-                rise_mmhg += out_mmhg
+                hold.unvented_mmhg += out_mmhg / self._figures.vent_factor
             elif hold.quiet_ticks > _QUIET_TICKS:
                 creep_mmhg_s = max(0.0, creep_ml_s) * (ATMOSPHERE_MMHG + pressure_mmhg) / ATMOSPHERE_MMHG
                 creep_mmhg_s /= chamber.capacity_ml_mmhg(pressure_mmhg)
                 hold.lost_mmhg -= rise_mmhg + (self._figures.creep_factor * creep_mmhg_s + self._figures.leak_mmhg_s) * dt_s
             hold.credit_mmhg = max(0.0, hold.credit_mmhg - _CREDIT_MMHG_S * dt_s)
             hold.lost_mmhg = max(-hold.credit_mmhg, hold.lost_mmhg)
-            fault = self._judge(scene, at, hold, 0.0 if inlet else rise_mmhg)
+            fault = self._judge_vent(scene, at, hold)
+            if fault is Fault.NONE:
+                fault = self._judge(scene, at, hold, fed_mmhg)
             if fault is not Fault.NONE:
                 findings.append(Finding(fault, at, pressure_mmhg))
         return findings
+
+    def _judge_vent(self, scene: Scene, at: int, hold: _Hold) -> Fault:
+        """A chamber that does not fall though its vent is told open. Under a high manifold it may be fed; once that is empty it shows."""
+        most_mmhg = self._figures.leak_mmhg
+        if scene.manifold_mmhg > scene.pressure_mmhg[at] - _OVER_MMHG:
+            if hold.unvented_mmhg > most_mmhg:
+                hold.pushed, hold.unvented_mmhg = True, 0.5 * most_mmhg
+            elif hold.unvented_mmhg == 0.0:
+                hold.pushed = False
+            return Fault.NONE
+        if hold.unvented_mmhg > most_mmhg:
+            return Fault.VENT_FAILED
+        if hold.pushed and hold.unvented_mmhg == 0.0:
+            return Fault.INLET_STUCK
+        return Fault.NONE
 
     def _judge(self, scene: Scene, at: int, hold: _Hold, rise_mmhg: float) -> Fault:
         figures = self._figures

@@ -80,6 +80,8 @@ class PneumaticFigures:
     pump_stall_mmhg: float
     pump_lag_s: float
     manifold_ml: float
+    relief_mmhg: float
+    """Of the manifold."""
     inlet: PathFigures
     """With a chamber's tube."""
     vent: PathFigures

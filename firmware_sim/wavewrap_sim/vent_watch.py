@@ -30,14 +30,14 @@ _BELOW_S = 0.5
 
 
 class _Release:
-    __slots__ = ("below_s", "excess_mmhg_s", "failed", "from_mmhg", "model_mmhg", "still_from_mmhg", "still_s", "unfed_mmhg")
+    __slots__ = ("below_s", "excess_mmhg_s", "failed", "from_mmhg", "lowest_mmhg", "model_mmhg", "still_from_mmhg", "still_s", "unfed_mmhg")
 
     def __init__(self, pressure_mmhg: float) -> None:
         self.model_mmhg = self.from_mmhg = self.still_from_mmhg = max(0.0, pressure_mmhg)
         self.excess_mmhg_s = 0.0
         self.still_s = 0.0
         self.below_s = 0.0
-        self.unfed_mmhg = pressure_mmhg
+        self.unfed_mmhg = self.lowest_mmhg = pressure_mmhg
         self.failed = False
 
 
@@ -92,6 +92,7 @@ class VentWatch:
             release.model_mmhg = max(0.0, release.model_mmhg - fall_mmhg)
         if not scene.is_feeding:
             release.unfed_mmhg = pressure_mmhg
+        release.lowest_mmhg = min(release.lowest_mmhg, pressure_mmhg)
         release.below_s = release.below_s + dt_s if pressure_mmhg < -figures.drift_mmhg - self._unknown_mmhg else 0.0
         if release.below_s > _BELOW_S:
             return Fault.SENSOR_DRIFT
@@ -105,7 +106,8 @@ class VentWatch:
         release.still_s += dt_s
         if release.excess_mmhg_s < figures.vent_mmhg_s or release.failed:
             return Fault.NONE
-        if had_vented and scene.is_feeding and pressure_mmhg - release.unfed_mmhg > figures.crosstalk_mmhg:
+        emptied = had_vented and release.lowest_mmhg < limits.VENTED_MMHG
+        if emptied and scene.is_feeding and pressure_mmhg - release.unfed_mmhg > figures.crosstalk_mmhg:
             return Fault.INLET_STUCK
         if release.still_s < _STILL_S:
             return Fault.NONE

@@ -145,7 +145,9 @@ def _valve_rows(board: Board) -> list[BillRow]:
     count = len(board.chambers)
     return [
         _valve_row("inlet", "lets a chamber fill", count, board.valves.inlet, "large enough that the pump and not the valve sets the rate"),
-        _valve_row("vent", "lets a chamber empty", count, board.valves.vent, "on the bladder, so that no kink keeps air in; open without power"),
+        _valve_row(
+            "vent", "lets a chamber empty", count, board.valves.vent, "on the bladder, so that no kink keeps air in; open without power"
+        ),
         _valve_row("dump", "empties the manifold", 1, board.valves.dump, "the way out when a vent has failed; open without power"),
     ]
 
