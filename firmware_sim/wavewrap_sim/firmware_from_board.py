@@ -47,6 +47,7 @@ def pneumatic_figures(board: Board) -> PneumaticFigures:
         relief_mmhg=board.manifold.relief_mmhg,
         inlet=_path(board.valves.inlet, board.tube.resistance_mmhg_s_ml),
         vent=_path(board.valves.vent, board.vent_stub.resistance_mmhg_s_ml),
+        dump=_path(board.valves.dump, 0.0),
         valve_delay_s=max(valve.dead_s + valve.lag_s for valve in valves),
         sensor_lag_s=board.sensors.lag_s,
     )

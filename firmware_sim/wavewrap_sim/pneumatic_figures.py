@@ -86,6 +86,7 @@ class PneumaticFigures:
     """With a chamber's tube."""
     vent: PathFigures
     """With the stub between it and the bladder it sits on."""
+    dump: PathFigures
     valve_delay_s: float
     """From the command until a valve has done 63 % of its way: dead time and lag of the slowest of them."""
     sensor_lag_s: float

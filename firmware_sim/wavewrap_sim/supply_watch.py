@@ -4,6 +4,7 @@ While a chamber fills, the pump's own curve says how far it should have risen; t
 margin is in :mod:`wavewrap_sim.detection_figures`. Not responsible for a manifold that is not fed (:mod:`wavewrap_sim.manifold_watch`).
 """
 
+from collections.abc import Callable
 from math import exp, sqrt
 
 from wavewrap_protocol import limits
@@ -17,6 +18,9 @@ __all__ = ["SupplyWatch"]
 
 _OPENING_S = 0.02
 """From the command until a fill is judged: valve, sensor and half a control period. Choice: two periods."""
+
+_STANDS_MMHG = 1.0
+"""A chamber no further over the manifold than this may get air from it. Choice: two zeros and noise."""
 
 _TAKES_MMHG = 1.0
 """A chamber told shut that rose by this while the manifold did not. Choice: ten times the noise of a reading."""
@@ -36,11 +40,12 @@ _LOST_FACTOR = 5.0
 """Air that has brought no pressure at all, over what the first inflation needs, went nowhere near a bladder. Choice: the loosest wrap worth
 the name shows 1.7 mmHg by then from a pump 30 % weak."""
 
+_SNUG_MMHG = 3.0
+"""A first inflation that rose by this with the air of a good fit is not loose. Choice: the least loose wrap that is one has 1 mmHg by then,
+a good one 6 or more."""
+
 _RECENT_MMHG = 5.0
 """Manifold against chamber is judged over the air that should have brought this. Choice: a quarter of a fill that is judged."""
-
-_NEAR_SHARE = 0.8
-"""Of the air of a fill, while another chamber stood on the manifold. Choice: one that the manifold only passes by stands there for less."""
 
 _TELLING_MMHG = 2.0
 """Rise expected before a high manifold is explained. Choice: twenty times the noise, a tenth of a second of the slowest inflation."""
@@ -62,7 +67,9 @@ class _Fill:
     def __init__(self, scene: Scene) -> None:
         self.key = (scene.mode, scene.chamber)
         self.from_mmhg = tuple(scene.pressure_mmhg)
-        self.lowest_mmhg = list(scene.pressure_mmhg)
+        self.gained_mmhg = [0.0] * len(scene.pressure_mmhg)
+        """What each chamber has risen by, or not fallen by with its vent open, while the manifold was over it."""
+        self._last_mmhg = self.from_mmhg
         self.restart(scene)
         self.head_mmhg = self.drop_mmhg = 0.0
         """Manifold over chamber as of late, as it is and as it should be."""
@@ -75,7 +82,6 @@ class _Fill:
     def restart(self, scene: Scene) -> None:
         self.expected_mmhg = 0.0
         self.start_mmhg = scene.pressure_mmhg[scene.chamber]
-        self.near_mmhg = [0.0] * len(scene.pressure_mmhg)
 
     def note_air(self, scene: Scene, came_mmhg: float, drop_mmhg: float) -> None:
         """Air for ``came_mmhg`` should have come in, and cost ``drop_mmhg`` on its way."""
@@ -83,11 +89,18 @@ class _Fill:
         kept = exp(-came_mmhg / _RECENT_MMHG)
         self.head_mmhg = kept * self.head_mmhg + (1.0 - kept) * (scene.manifold_mmhg - scene.pressure_mmhg[scene.chamber])
         self.drop_mmhg = kept * self.drop_mmhg + (1.0 - kept) * drop_mmhg
-        for other, (pressure_mmhg, vent) in enumerate(zip(scene.pressure_mmhg, scene.drive.vent_open, strict=True)):
-            if vent and not scene.released[other] and other != scene.chamber:
-                self.vented.add(other)
-            if abs(scene.manifold_mmhg - pressure_mmhg) < _ON_MANIFOLD_MMHG:
-                self.near_mmhg[other] += came_mmhg
+
+    def note_others(self, scene: Scene, let_out_mmhg: Callable[[int], float]) -> None:
+        """``let_out_mmhg``: what a slow vent takes from a chamber in this tick."""
+        for at, (was_mmhg, now_mmhg) in enumerate(zip(self._last_mmhg, scene.pressure_mmhg, strict=True)):
+            gain_mmhg = now_mmhg - was_mmhg
+            if scene.drive.vent_open[at] and not scene.released[at]:
+                gain_mmhg += let_out_mmhg(at)
+                self.vented.add(at)
+            # From a manifold under it nothing comes in.
+            if gain_mmhg < 0.0 or scene.manifold_mmhg > now_mmhg - _STANDS_MMHG:
+                self.gained_mmhg[at] = max(0.0, self.gained_mmhg[at] + gain_mmhg)
+        self._last_mmhg = tuple(scene.pressure_mmhg)
 
 
 class _Gentle:
@@ -96,6 +109,15 @@ class _Gentle:
     def __init__(self, from_mmhg: float) -> None:
         self.from_mmhg = from_mmhg
         self.air_ml = 0.0
+        self.early_mmhg: float | None = None
+        """How far it had risen with the air that a good fit needs."""
+
+    def fault(self, pressure_mmhg: float) -> Fault:
+        """Why it stands at ``pressure_mmhg`` only."""
+        if pressure_mmhg - self.from_mmhg < _ROSE_MMHG:
+            return Fault.NO_RISE
+        # A loose wrap is slow from the first; one that leaks begins well and then stands still.
+        return Fault.LEAK if self.early_mmhg is not None and self.early_mmhg > _SNUG_MMHG else Fault.POOR_FIT
 
 
 class SupplyWatch:
@@ -119,8 +141,13 @@ class SupplyWatch:
             self._fill = _Fill(scene)
         self._last_mode_s = scene.mode_s
         fill = self._fill
-        fill.lowest_mmhg = [min(low, now) for low, now in zip(fill.lowest_mmhg, scene.pressure_mmhg, strict=True)]
+        fill.note_others(scene, lambda at: self._let_out_mmhg(scene, at))
         return self._charge(scene, fill) if scene.mode is SupplyMode.CHARGING else self._feed(scene, fill)
+
+    def _let_out_mmhg(self, scene: Scene, at: int) -> float:
+        pressure_mmhg = scene.pressure_mmhg[at]
+        fall_mmhg = self._pneumatics.vent.flow_ml_s(pressure_mmhg) * scene.dt_s
+        return fall_mmhg / (self._pneumatics.chambers[at].capacity_ml_mmhg(pressure_mmhg) * self._figures.vent_factor)
 
     def _charge(self, scene: Scene, fill: _Fill) -> list[Finding]:
         pneumatics, figures = self._pneumatics, self._figures
@@ -137,7 +164,7 @@ class SupplyWatch:
         gaps_mmhg = [abs(scene.manifold_mmhg - mmhg) for mmhg in scene.pressure_mmhg]
         nearest = min(range(len(gaps_mmhg)), key=gaps_mmhg.__getitem__)
         fed_mmhg = scene.pressure_mmhg[nearest]
-        takes = fed_mmhg > limits.VENTED_MMHG or fed_mmhg - fill.lowest_mmhg[nearest] > _TAKES_MMHG
+        takes = fed_mmhg > limits.VENTED_MMHG or fill.gained_mmhg[nearest] > _TAKES_MMHG
         if gaps_mmhg[nearest] < _ON_MANIFOLD_MMHG and takes:
             return [Finding(Fault.INLET_STUCK, nearest, scene.pressure_mmhg[nearest])]
         fed = self._fed_instead(scene, fill, _TAKES_MMHG)
@@ -173,9 +200,11 @@ class SupplyWatch:
             gentle = self._gentle.setdefault(at, _Gentle(fill.from_mmhg[at]))
             gentle.air_ml += flow_ml_s * scene.dt_s
             needed_ml = chamber.air_ml(figures.gentle_mmhg)
-            rose = pressure_mmhg - gentle.from_mmhg >= _ROSE_MMHG
+            rose = gentle.fault(pressure_mmhg) is not Fault.NO_RISE
             if gentle.air_ml > (figures.fit_factor if rose else _LOST_FACTOR) * needed_ml:
-                return [self._explain(scene, fill, Fault.POOR_FIT if rose else Fault.NO_RISE)]
+                return [self._explain(scene, fill, gentle.fault(pressure_mmhg))]
+            if gentle.air_ml > needed_ml and gentle.early_mmhg is None:
+                gentle.early_mmhg = pressure_mmhg - gentle.from_mmhg
             return []
         if fill.expected_mmhg < figures.stall_mmhg:
             return []
@@ -198,10 +227,6 @@ class SupplyWatch:
         fed = self._fed_instead(scene, fill, self._figures.crosstalk_mmhg)
         if fed is not None:
             return Finding(Fault.INLET_STUCK, fed, scene.pressure_mmhg[fed])
-        for other in fill.vented:
-            # It is let down again and again and stands on the manifold all the time: the air goes through it.
-            if fill.near_mmhg[other] > _NEAR_SHARE * fill.expected_mmhg:
-                return Finding(Fault.INLET_STUCK, other, scene.pressure_mmhg[other])
         if drop_mmhg > _JUDGED_DROP_MMHG and head_mmhg < self._figures.no_drop_fraction * drop_mmhg:
             return Finding(Fault.PUMP_WEAK, ALL_CHAMBERS, scene.manifold_mmhg)
         return Finding(otherwise, at, pressure_mmhg)
@@ -230,8 +255,7 @@ class SupplyWatch:
         return rose_mmhg < _ROSE_MMHG and fill.top_mmhg < _RELIEVED_FRACTION * self._pneumatics.relief_mmhg
 
     def _fed_instead(self, scene: Scene, fill: _Fill, least_mmhg: float) -> int | None:
-        """Another chamber that has risen by ``least_mmhg`` since, though its inlet is told shut."""
-        rises = [now - low for now, low in zip(scene.pressure_mmhg, fill.lowest_mmhg, strict=True)]
-        rises[scene.chamber] = 0.0
-        most = max(range(len(rises)), key=rises.__getitem__)
-        return most if rises[most] > least_mmhg else None
+        """Another chamber that has gained ``least_mmhg`` since, though its inlet is told shut."""
+        others = [at for at in range(len(fill.gained_mmhg)) if at != scene.chamber]
+        most = max(others, key=fill.gained_mmhg.__getitem__, default=None)
+        return most if most is not None and fill.gained_mmhg[most] > least_mmhg else None
