@@ -5,7 +5,7 @@ import numpy as np
 from wavewrap_board.board import Board
 from wavewrap_sim.faults import FAULT, KINDS, Fault
 from wavewrap_sim.firmware_from_board import pneumatic_figures
-from wavewrap_sim.plant_conditions import LEAK_AT_MMHG
+from wavewrap_sim.plant_kernel import LEAK_AT_MMHG
 
 __all__ = ["KINK_MMHG_S_ML", "LEAK_MMHG_S", "draw_fault"]
 

@@ -17,6 +17,7 @@ from typing import Any, TextIO
 from wavewrap_board.board import Board
 from wavewrap_protocol.payloads import Side
 from wavewrap_sim.air import Air, AirController
+from wavewrap_sim.compiled import fastest_kernel
 from wavewrap_sim.faults import Fault, RadioCut
 from wavewrap_sim.gatt import WrapPeripheral
 from wavewrap_sim.gatt_security import SecurityMode
@@ -113,6 +114,7 @@ def _passkey_of(index: int, settings: SimulatorSettings) -> int | None:
 
 async def serve(settings: SimulatorSettings, announce: Callable[[Announcement], None], stop: asyncio.Event) -> None:
     """Run until ``stop``. Raises :class:`OSError` when the port or the log file cannot be had."""
+    fastest_kernel()  # which may have to be compiled first, and no wrap's time runs meanwhile
     with nullcontext() if settings.log_path is None else settings.log_path.open("w", encoding="utf-8") as file:
         await _serve(settings, announce, stop, _LogFile(file))
 
