@@ -5,8 +5,10 @@ touch goes before one that fills from far below, so no hold starves; among equal
 shuts and the dump opens together, so that the pump runs down into the room and neither into the chamber nor against a shut manifold. At
 rest the manifold is open to the room; filling it again takes the pump some milliseconds.
 
-Now and then a chamber that holds is *probed*: pump off, dump shut, its inlet open for a moment. Manifold and chamber must then show the
-same pressure; :mod:`wavewrap_sim.manifold_watch` judges that. Pure logic: no clock, no physics.
+Now and then a chamber that holds is *probed*, and one that should be empty and does not read so: pump off, dump shut, its inlet open for a
+moment. Manifold and chamber must then show the same pressure; :mod:`wavewrap_sim.manifold_watch` judges that.
+
+Pure logic: no clock, no physics.
 """
 
 from collections.abc import Sequence
@@ -63,6 +65,8 @@ class Demand(NamedTuple):
     """The most this chamber may be filled with; less than 1 while it is filled gently."""
     holds: bool
     """It stands at its set-point and may be probed."""
+    doubtful: bool = False
+    """It is released and reads some pressure all the same: it is to be probed."""
 
 
 class SupplyMode(Enum):
@@ -205,7 +209,7 @@ class AirSupply:
     def _probe(self, count: int, demands: Sequence[Demand]) -> None:
         parameters, active = self._parameters, demands[self._chamber]
         age_s = (count - self._since_count) / TICKS_PER_S
-        if active.barred or age_s >= 2.0 * parameters.seal_s + parameters.probe_s:
+        if (active.barred and not active.doubtful) or age_s >= 2.0 * parameters.seal_s + parameters.probe_s:
             self._enter(SupplyMode.RESTING, count, self._chamber)
         else:
             self._sealed = parameters.seal_s <= age_s < parameters.seal_s + parameters.probe_s
@@ -216,7 +220,7 @@ class AirSupply:
                 self._enter(SupplyMode.RESTING, count, self._chamber)
             return
         for chamber, demand in enumerate(demands):
-            if not demand.holds:
+            if not demand.holds and not demand.doubtful:
                 self._probed_count[chamber] = None
                 continue
             probed_count = self._probed_count[chamber]

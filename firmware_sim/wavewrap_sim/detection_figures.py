@@ -31,8 +31,9 @@ class DetectionFigures:
     """Least drop, of the board's, when the pump feeds a chamber. An inlet 30 % wide with a pump 30 % weak has 0.29."""
     charge_factor: float = 3.0
     """Time to charge the manifold, over the board's."""
-    charge_s: float = 0.15
-    """And this much more: the dump has to close first, and a pump needs some revolutions to turn at all."""
+    charge_s: float = 0.35
+    """And this much more: the dump has to close first, a pump needs some revolutions to turn at all, and a chamber that takes the air
+    instead shows only after a while."""
     idle_mmhg: float = 5.0
     """Most that an open, unfed manifold may show."""
     idle_s: float = 0.1

@@ -60,6 +60,11 @@ class Diagnosis:
         """Chambers whose inlet is to be opened because their vent has failed."""
         return tuple(at for at in self._vents.relieved if not self._sensors.is_broken_at(at))
 
+    @property
+    def doubtful(self) -> list[bool]:
+        """Of each chamber, whether it is to be probed though it is released."""
+        return self._vents.doubtful
+
     def sensed(self, inputs: Inputs) -> tuple[int, ...]:
         """Pressures less their zero, 0.01 mmHg, within what the wire carries; the manifold's is the last."""
         corrected = self._zero.corrected((*inputs.pressure_cmmhg, inputs.manifold_cmmhg))
@@ -83,6 +88,8 @@ class Diagnosis:
         supply: AirSupply,
         released: Sequence[bool],
         gentle: Sequence[bool],
+        *,
+        in_session: bool,
     ) -> list[Finding]:
         """One control tick; ``drive`` was in force until now."""
         raw_cmmhg = (*inputs.pressure_cmmhg, inputs.manifold_cmmhg)
@@ -108,6 +115,8 @@ class Diagnosis:
             self._spin,
             self._sensors.same_ticks,
             self._sensors.same_ticks[-1],
+            self._holds.seeping,
+            in_session,
         )
         findings += self._supply.check(scene)
         findings += self._manifold.check(scene)
@@ -118,8 +127,11 @@ class Diagnosis:
         empty = [self._vents.is_settled(at) for at in range(chambers)]
         empty.append(self._manifold.idle_s > _IDLE_ZERO_S and not drive.pump_enabled)
         for at in self._zero.watch(raw_cmmhg, empty):
-            chamber = ALL_CHAMBERS if at == chambers else at
-            findings.append(Finding(Fault.SENSOR_DRIFT, chamber, cmmhg_to_mmhg(sensed_cmmhg[at])))
+            mmhg = cmmhg_to_mmhg(sensed_cmmhg[at])
+            if at == chambers:
+                findings.append(Finding(Fault.SENSOR_DRIFT, ALL_CHAMBERS, mmhg))
+            elif mmhg < 0.0 or self._vents.doubt(scene, at) is not Fault.NONE:
+                findings.append(Finding(Fault.SENSOR_DRIFT, at, mmhg))
         if not self._zeroed and self._zero.is_taken:
             self._zeroed = True
             self._vents.note_zero()

@@ -16,7 +16,10 @@ _QUIET_TICKS = 3
 """After the last valve command. Choice: three times the delay of valve and sensor."""
 
 _CREDIT_MMHG_S = 0.5
-"""How fast vented air is forgotten. Choice: a limb gives back within some seconds what it took."""
+"""How fast vented air is forgotten, and a rise that nothing explains. Choice: a limb gives back within some seconds what it took."""
+
+_SEEPS_MMHG = 0.8
+"""Choice: eight times the noise of a reading."""
 
 _EMPTY_MMHG, _EMPTY_ML = 1.0, 0.1
 """A released chamber under these has no creep worth following. Choice: it would fall by less than 0.2 mmHg from it."""
@@ -74,6 +77,11 @@ class HoldWatch:
         self._pneumatics = pneumatics
         self._figures = figures
         self._holds = [_Hold() for _ in pneumatics.chambers]
+
+    @property
+    def seeping(self) -> list[bool]:
+        """Of each chamber, whether its inlet has let air through while it was told shut."""
+        return [hold.drained_mmhg > _SEEPS_MMHG or hold.fed_mmhg > _SEEPS_MMHG for hold in self._holds]
 
     def check(self, scene: Scene) -> list[Finding]:
         """What is wrong now."""
@@ -152,12 +160,11 @@ class HoldWatch:
         figures = self._figures
         over_mmhg = scene.manifold_mmhg - scene.pressure_mmhg[at]
         feeds_another = scene.mode is SupplyMode.FILLING and scene.chamber != at
-        if feeds_another and over_mmhg > _OVER_MMHG:
-            hold.fed_mmhg = max(0.0, hold.fed_mmhg + rise_mmhg)
+        if (feeds_another or scene.mode is SupplyMode.CHARGING) and over_mmhg > _OVER_MMHG:
+            hold.fed_mmhg += rise_mmhg
             if hold.fed_mmhg > figures.fed_mmhg:
                 return Fault.INLET_STUCK
-        else:
-            hold.fed_mmhg = 0.0
+        hold.fed_mmhg = max(0.0, hold.fed_mmhg - _CREDIT_MMHG_S * scene.dt_s)
         hold.over_s = hold.over_s + scene.dt_s if hold.lost_mmhg > figures.leak_mmhg else 0.0
         if hold.over_s < figures.leak_s:
             return Fault.NONE
@@ -168,4 +175,4 @@ class HoldWatch:
         # Where it goes shows in the pauses of the pump, which come often; but it may not go on for ever.
         if hold.lost_mmhg < 3.0 * figures.leak_mmhg:
             return Fault.NONE
-        return Fault.INLET_STUCK if feeds_another else Fault.LEAK
+        return Fault.INLET_STUCK if hold.drained_mmhg > hold.leaked_mmhg else Fault.LEAK

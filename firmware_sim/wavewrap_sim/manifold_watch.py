@@ -74,6 +74,10 @@ class ManifoldWatch:
         if self._probe_s < _SETTLED_S:
             self._probe_gap_mmhg = None
             return []
+        if scene.released[at]:
+            # Its vent is open and its reading stands over nothing: air that cannot get out, or a zero that has drifted.
+            real = manifold_mmhg > 0.5 * pressure_mmhg
+            return [Finding(Fault.VENT_FAILED if real else Fault.SENSOR_DRIFT, at, pressure_mmhg)]
         gap_mmhg = manifold_mmhg - pressure_mmhg
         last_mmhg, self._probe_gap_mmhg = self._probe_gap_mmhg, gap_mmhg
         if last_mmhg is None or abs(last_mmhg + gap_mmhg) < 2.0 * figures.agree_mmhg:

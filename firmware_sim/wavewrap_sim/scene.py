@@ -49,6 +49,9 @@ class Scene(NamedTuple):
     same_ticks: Sequence[int]
     """How often in a row each chamber's raw reading has been the same."""
     manifold_same_ticks: int
+    seeping: Sequence[bool]
+    """Its inlet let air through while it was told shut."""
+    in_session: bool
 
     @property
     def is_feeding(self) -> bool:

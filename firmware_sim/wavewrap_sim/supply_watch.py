@@ -160,11 +160,11 @@ class SupplyWatch:
             return []
         if scene.manifold_same_ticks >= self._figures.still_ticks:
             return [Finding(Fault.SENSOR, ALL_CHAMBERS, scene.manifold_mmhg)]
-        # A chamber that stands on the manifold though told shut takes the air, and may let it out again.
+        # A chamber that stands on the manifold and gains though told shut takes the air, and may let it out again.
         gaps_mmhg = [abs(scene.manifold_mmhg - mmhg) for mmhg in scene.pressure_mmhg]
         nearest = min(range(len(gaps_mmhg)), key=gaps_mmhg.__getitem__)
         fed_mmhg = scene.pressure_mmhg[nearest]
-        takes = fed_mmhg > limits.VENTED_MMHG or fill.gained_mmhg[nearest] > _TAKES_MMHG
+        takes = fill.gained_mmhg[nearest] > _TAKES_MMHG
         if gaps_mmhg[nearest] < _ON_MANIFOLD_MMHG and takes:
             return [Finding(Fault.INLET_STUCK, nearest, scene.pressure_mmhg[nearest])]
         fed = self._fed_instead(scene, fill, _TAKES_MMHG)
@@ -223,7 +223,7 @@ class SupplyWatch:
         if scene.manifold_same_ticks >= self._figures.still_ticks:
             return Finding(Fault.SENSOR, ALL_CHAMBERS, scene.manifold_mmhg)
         if head_mmhg > _BLOCKED_FACTOR * drop_mmhg + _BLOCKED_MMHG and not self._blows_off(scene, fill):
-            return Finding(Fault.BLOCKED, at, pressure_mmhg)
+            return self._narrow(scene)
         fed = self._fed_instead(scene, fill, self._figures.crosstalk_mmhg)
         if fed is not None:
             return Finding(Fault.INLET_STUCK, fed, scene.pressure_mmhg[fed])
@@ -247,7 +247,12 @@ class SupplyWatch:
             return Finding(Fault.INLET_STUCK, feeds, scene.pressure_mmhg[feeds])
         if pressure_mmhg - fill.start_mmhg > _RACING_FACTOR * fill.expected_mmhg:
             return Finding(Fault.PUMP_STUCK, ALL_CHAMBERS, scene.manifold_mmhg)
-        return Finding(Fault.BLOCKED, at, pressure_mmhg)
+        return self._narrow(scene)
+
+    def _narrow(self, scene: Scene) -> Finding:
+        """Air does not get in as it should. A valve that stands half open lets little in, and lets it in when told shut too."""
+        at = scene.chamber
+        return Finding(Fault.INLET_STUCK if scene.seeping[at] else Fault.BLOCKED, at, scene.pressure_mmhg[at])
 
     def _blows_off(self, scene: Scene, fill: _Fill) -> bool:
         """Whether the air leaves by an open hose end: the chamber does not rise, and the manifold stays far under its relief."""

@@ -20,7 +20,11 @@ _STILL_S = 0.4
 
 _STILL_MMHG = 0.4
 _FALLEN_FRACTION = 0.5
-"""A reading that fell by half and stands still is a drifted zero, not air. Choice: a shut vent lets nothing fall."""
+"""A reading that fell by half and stands still may be a drifted zero: a vent that never opened lets nothing fall. One that has shut on the
+way looks the same, and a probe tells the two apart."""
+
+_DRIFTED_MMHG = 10.0
+"""No drift stays unfound so long, so a higher reading is air. Choice: twice what a probe of a hold lets pass, and a zero's."""
 
 _RELIEVE_MMHG, _RELIEVED_MMHG = limits.VENTED_MMHG, 1.5
 """A relief inlet opens over the first and closes under the second."""
@@ -30,7 +34,18 @@ _BELOW_S = 0.5
 
 
 class _Release:
-    __slots__ = ("below_s", "excess_mmhg_s", "failed", "from_mmhg", "lowest_mmhg", "model_mmhg", "still_from_mmhg", "still_s", "unfed_mmhg")
+    __slots__ = (
+        "below_s",
+        "doubtful",
+        "excess_mmhg_s",
+        "failed",
+        "from_mmhg",
+        "lowest_mmhg",
+        "model_mmhg",
+        "still_from_mmhg",
+        "still_s",
+        "unfed_mmhg",
+    )
 
     def __init__(self, pressure_mmhg: float) -> None:
         self.model_mmhg = self.from_mmhg = self.still_from_mmhg = max(0.0, pressure_mmhg)
@@ -39,6 +54,7 @@ class _Release:
         self.below_s = 0.0
         self.unfed_mmhg = self.lowest_mmhg = pressure_mmhg
         self.failed = False
+        self.doubtful = False
 
 
 class VentWatch:
@@ -64,6 +80,19 @@ class VentWatch:
     def note_zero(self) -> None:
         """Every sensor has its zero now."""
         self._unknown_mmhg = 0.0
+
+    @property
+    def doubtful(self) -> list[bool]:
+        """Of each chamber, whether its reading stands over nothing and only a probe can say why."""
+        return [release is not None and release.doubtful for release in self._releases]
+
+    def doubt(self, scene: Scene, chamber: int) -> Fault:
+        """The reading of a released ``chamber`` stands a little over nothing: the fault where no probe can be made, else none for now."""
+        release = self._releases[chamber]
+        if not scene.in_session or release is None:
+            return Fault.SENSOR_DRIFT
+        release.doubtful = True
+        return Fault.NONE
 
     def check(self, scene: Scene) -> list[Finding]:
         """What is wrong now."""
@@ -114,7 +143,7 @@ class VentWatch:
         fell_mmhg = release.still_from_mmhg - pressure_mmhg
         release.still_s = 0.0
         fallen = pressure_mmhg < _FALLEN_FRACTION * release.from_mmhg or (had_vented and release.from_mmhg < limits.VENTED_MMHG)
-        if fallen and fell_mmhg < _STILL_MMHG:
-            return Fault.SENSOR_DRIFT
+        if fallen and fell_mmhg < _STILL_MMHG and pressure_mmhg < _DRIFTED_MMHG:
+            return self.doubt(scene, at)
         release.failed = True
         return Fault.VENT_FAILED
