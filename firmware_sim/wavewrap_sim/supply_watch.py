@@ -50,6 +50,10 @@ _RECENT_MMHG = 5.0
 _TELLING_MMHG = 2.0
 """Rise expected before a high manifold is explained. Choice: twenty times the noise, a tenth of a second of the slowest inflation."""
 
+_POOR_RISE = 0.5
+"""Of the rise expected: a chamber that rises better than this is not blocked yet, however high the manifold. Choice: behind the least kink
+worth the name it has a quarter."""
+
 _RACING_FACTOR = 1.4
 """A chamber that rises by more than this over the board's under a high manifold has a pump that does not heed its duty; behind a blocked
 inlet it would not rise at all. Choice: between the two."""
@@ -94,9 +98,10 @@ class _Fill:
         """``let_out_mmhg``: what a slow vent takes from a chamber in this tick."""
         for at, (was_mmhg, now_mmhg) in enumerate(zip(self._last_mmhg, scene.pressure_mmhg, strict=True)):
             gain_mmhg = now_mmhg - was_mmhg
-            if scene.drive.vent_open[at] and not scene.released[at]:
+            if scene.drive.vent_open[at]:
                 gain_mmhg += let_out_mmhg(at)
-                self.vented.add(at)
+                if not scene.released[at]:
+                    self.vented.add(at)
             # From a manifold under it nothing comes in.
             if gain_mmhg < 0.0 or scene.manifold_mmhg > now_mmhg - _STANDS_MMHG:
                 self.gained_mmhg[at] = max(0.0, self.gained_mmhg[at] + gain_mmhg)
@@ -163,14 +168,12 @@ class SupplyWatch:
         # A chamber that stands on the manifold and gains though told shut takes the air, and may let it out again.
         gaps_mmhg = [abs(scene.manifold_mmhg - mmhg) for mmhg in scene.pressure_mmhg]
         nearest = min(range(len(gaps_mmhg)), key=gaps_mmhg.__getitem__)
-        fed_mmhg = scene.pressure_mmhg[nearest]
         takes = fill.gained_mmhg[nearest] > _TAKES_MMHG
         if gaps_mmhg[nearest] < _ON_MANIFOLD_MMHG and takes:
             return [Finding(Fault.INLET_STUCK, nearest, scene.pressure_mmhg[nearest])]
-        fed = self._fed_instead(scene, fill, _TAKES_MMHG)
-        if fed is None and fed_mmhg - fill.from_mmhg[nearest] > _TAKES_MMHG and nearest == scene.chamber:
-            # The inlet of the chamber to be filled is not told open yet either.
-            fed = nearest
+        # The inlet of the chamber to be filled is not told open yet either.
+        takes_own = nearest == scene.chamber and fill.gained_mmhg[nearest] > _TAKES_MMHG
+        fed = nearest if takes_own else self._fed_instead(scene, fill, _TAKES_MMHG, _TAKES_MMHG)
         if fed is not None:
             return [Finding(Fault.INLET_STUCK, fed, scene.pressure_mmhg[fed])]
         return [Finding(Fault.PUMP_WEAK, ALL_CHAMBERS, scene.manifold_mmhg)]
@@ -192,7 +195,9 @@ class SupplyWatch:
         # A pump that runs up faster than believed is no blocked hose: its duty bounds its speed.
         most_ml_s = pneumatics.pump_flow_ml_s(max(scene.spin, scene.drive.pump_duty), scene.manifold_mmhg)
         most_drop_mmhg = pneumatics.inlet.drop_mmhg(most_ml_s, scene.manifold_mmhg)
-        high = settled and head_mmhg > figures.drop_factor * most_drop_mmhg + figures.drop_mmhg
+        rose_mmhg = pressure_mmhg - fill.start_mmhg
+        odd = rose_mmhg < _POOR_RISE * fill.expected_mmhg or rose_mmhg > _RACING_FACTOR * fill.expected_mmhg
+        high = settled and odd and head_mmhg > figures.drop_factor * most_drop_mmhg + figures.drop_mmhg
         fill.high_ticks = fill.high_ticks + 1 if high else 0
         if fill.high_ticks >= figures.persist_ticks and fill.expected_mmhg > _TELLING_MMHG and not self._blows_off(scene, fill):
             return [self._explain_high(scene, fill)]
@@ -224,7 +229,7 @@ class SupplyWatch:
             return Finding(Fault.SENSOR, ALL_CHAMBERS, scene.manifold_mmhg)
         if head_mmhg > _BLOCKED_FACTOR * drop_mmhg + _BLOCKED_MMHG and not self._blows_off(scene, fill):
             return self._narrow(scene)
-        fed = self._fed_instead(scene, fill, self._figures.crosstalk_mmhg)
+        fed = self._fed_instead(scene, fill, self._figures.crosstalk_mmhg, 0.5 * self._figures.crosstalk_mmhg)
         if fed is not None:
             return Finding(Fault.INLET_STUCK, fed, scene.pressure_mmhg[fed])
         if drop_mmhg > _JUDGED_DROP_MMHG and head_mmhg < self._figures.no_drop_fraction * drop_mmhg:
@@ -259,8 +264,15 @@ class SupplyWatch:
         rose_mmhg = scene.pressure_mmhg[scene.chamber] - fill.start_mmhg
         return rose_mmhg < _ROSE_MMHG and fill.top_mmhg < _RELIEVED_FRACTION * self._pneumatics.relief_mmhg
 
-    def _fed_instead(self, scene: Scene, fill: _Fill, least_mmhg: float) -> int | None:
-        """Another chamber that has gained ``least_mmhg`` since, though its inlet is told shut."""
-        others = [at for at in range(len(fill.gained_mmhg)) if at != scene.chamber]
-        most = max(others, key=fill.gained_mmhg.__getitem__, default=None)
-        return most if most is not None and fill.gained_mmhg[most] > least_mmhg else None
+    def _fed_instead(self, scene: Scene, fill: _Fill, least_mmhg: float, released_mmhg: float) -> int | None:
+        """Another chamber that has gained ``least_mmhg`` since, though its inlet is told shut.
+
+        ``released_mmhg`` is for one whose vent is open, where a limb changes little.
+        """
+        over = {
+            at: gained_mmhg - (released_mmhg if scene.released[at] else least_mmhg)
+            for at, gained_mmhg in enumerate(fill.gained_mmhg)
+            if at != scene.chamber
+        }
+        most = max(over, key=over.__getitem__, default=None)
+        return most if most is not None and over[most] > 0.0 else None
