@@ -49,6 +49,7 @@ class _Hold:
     last_mmhg: float = 0.0
     poor_holds: int = 0
     """Compressions in a row that lost too much to be creep and too little to be told at once."""
+    begun: bool = False
     quiet_ticks: int = 0
     lost_mmhg: float = 0.0
     leaked_mmhg: float = 0.0
@@ -95,16 +96,17 @@ class HoldWatch:
             hold.crept_ml += creep_ml_s * dt_s
             if released:
                 hold.last_mmhg = pressure_mmhg
-                if hold.quiet_ticks:
+                if hold.begun:
                     fault = self._judge_compression(hold)
                     if fault is not Fault.NONE:
                         findings.append(Finding(fault, at, pressure_mmhg))
                     self._holds[at] = hold.released()
                 continue
+            hold.begun = True
             inlet, vent = scene.drive.inlet_open[at], scene.drive.vent_open[at]
             rise_mmhg, hold.last_mmhg = pressure_mmhg - hold.last_mmhg, pressure_mmhg
             hold.quiet_ticks = 0 if inlet or vent else hold.quiet_ticks + 1
-            fed_mmhg = 0.0 if inlet or vent else rise_mmhg
+            fed_mmhg = rise_mmhg if hold.quiet_ticks > _QUIET_TICKS else 0.0
             if hold.unvented_mmhg:
                 hold.unvented_mmhg = max(0.0, hold.unvented_mmhg + rise_mmhg)
             if vent:

@@ -36,6 +36,9 @@ _RELIEVED_FRACTION = 0.75
 """Behind a blocked inlet the manifold goes up to its relief. Choice: springs are 10 % off; into an open hose end a pump 30 % strong through
 an inlet 30 % narrow makes half of it."""
 
+_WALL_FRACTION = 0.6
+"""Of the relief's pressure. Choice: over what a pump 30 % strong needs for an inlet 30 % narrow, under what stands behind a kink."""
+
 _LOST_FACTOR = 5.0
 """Air that has brought no pressure at all, over what the first inflation needs, went nowhere near a bladder. Choice: the loosest wrap worth
 the name shows 1.7 mmHg by then from a pump 30 % weak."""
@@ -196,7 +199,8 @@ class SupplyWatch:
         most_ml_s = pneumatics.pump_flow_ml_s(max(scene.spin, scene.drive.pump_duty), scene.manifold_mmhg)
         most_drop_mmhg = pneumatics.inlet.drop_mmhg(most_ml_s, scene.manifold_mmhg)
         rose_mmhg = pressure_mmhg - fill.start_mmhg
-        odd = rose_mmhg < _POOR_RISE * fill.expected_mmhg or rose_mmhg > _RACING_FACTOR * fill.expected_mmhg
+        poor, racing = rose_mmhg < _POOR_RISE * fill.expected_mmhg, rose_mmhg > _RACING_FACTOR * fill.expected_mmhg
+        odd = poor or racing or self._is_walled(head_mmhg)
         high = settled and odd and head_mmhg > figures.drop_factor * most_drop_mmhg + figures.drop_mmhg
         fill.high_ticks = fill.high_ticks + 1 if high else 0
         if fill.high_ticks >= figures.persist_ticks and fill.expected_mmhg > _TELLING_MMHG and not self._blows_off(scene, fill):
@@ -250,9 +254,14 @@ class SupplyWatch:
         feeds = max(range(len(falls)), key=falls.__getitem__)
         if falls[feeds] > self._figures.crosstalk_mmhg:
             return Finding(Fault.INLET_STUCK, feeds, scene.pressure_mmhg[feeds])
-        if pressure_mmhg - fill.start_mmhg > _RACING_FACTOR * fill.expected_mmhg:
+        racing = pressure_mmhg - fill.start_mmhg > _RACING_FACTOR * fill.expected_mmhg
+        if racing and not self._is_walled(scene.manifold_mmhg - pressure_mmhg):
             return Finding(Fault.PUMP_STUCK, ALL_CHAMBERS, scene.manifold_mmhg)
         return self._narrow(scene)
+
+    def _is_walled(self, head_mmhg: float) -> bool:
+        """Whether no inlet that is open costs so much, whatever the pump does."""
+        return head_mmhg > _WALL_FRACTION * self._pneumatics.relief_mmhg
 
     def _narrow(self, scene: Scene) -> Finding:
         """Air does not get in as it should. A valve that stands half open lets little in, and lets it in when told shut too."""
