@@ -116,6 +116,7 @@ class Diagnosis:
             self._sensors.same_ticks,
             self._sensors.same_ticks[-1],
             self._holds.seeping,
+            self._vents.standing,
             in_session,
         )
         findings += self._supply.check(scene)

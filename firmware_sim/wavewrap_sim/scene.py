@@ -51,6 +51,8 @@ class Scene(NamedTuple):
     manifold_same_ticks: int
     seeping: Sequence[bool]
     """Its inlet let air through while it was told shut."""
+    standing: Sequence[bool]
+    """It is released and has more pressure than even a slow vent would have left."""
     in_session: bool
 
     @property

@@ -274,10 +274,13 @@ class SupplyWatch:
         return rose_mmhg < _ROSE_MMHG and fill.top_mmhg < _RELIEVED_FRACTION * self._pneumatics.relief_mmhg
 
     def _fed_instead(self, scene: Scene, fill: _Fill, least_mmhg: float, released_mmhg: float) -> int | None:
-        """Another chamber that has gained ``least_mmhg`` since, though its inlet is told shut.
+        """Another chamber that does not empty, or has gained ``least_mmhg`` since, though its inlet is told shut.
 
         ``released_mmhg`` is for one whose vent is open, where a limb changes little.
         """
+        for at, standing in enumerate(scene.standing):
+            if standing and scene.manifold_mmhg > scene.pressure_mmhg[at] - _STANDS_MMHG:
+                return at
         over = {
             at: gained_mmhg - (released_mmhg if scene.released[at] else least_mmhg)
             for at, gained_mmhg in enumerate(fill.gained_mmhg)

@@ -82,6 +82,11 @@ class VentWatch:
         self._unknown_mmhg = 0.0
 
     @property
+    def standing(self) -> list[bool]:
+        """Of each chamber, whether it has more pressure than even a slow vent would have left."""
+        return [release is not None and release.excess_mmhg_s > 0.0 for release in self._releases]
+
+    @property
     def doubtful(self) -> list[bool]:
         """Of each chamber, whether its reading stands over nothing and only a probe can say why."""
         return [release is not None and release.doubtful for release in self._releases]
