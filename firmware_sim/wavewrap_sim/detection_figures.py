@@ -42,6 +42,8 @@ class DetectionFigures:
     """Manifold against chamber in a probe. Two sensors 1 mmHg off each, a zero 1 mmHg old, and the limb moving."""
     drift_mmhg: float = 3.0
     """A zero may move by this from one to the next. 1 % of the range of a common part; more in minutes is no warming."""
+    drifted_mmhg: float = 20.0
+    """A higher reading is air: no drift stays unfound so long. Choice: a fast one of 2 mmHg/s makes 16 between two probes."""
     creep_factor: float = 2.0
     """Fall of a hold that creep may explain, over the board's. Its fraction 30 % up and its time 30 % down give 1.9."""
     leak_mmhg_s: float = 0.5

@@ -113,7 +113,8 @@ class HoldWatch:
                 out_mmhg = self._pneumatics.vent.flow_ml_s(pressure_mmhg) * dt_s / chamber.capacity_ml_mmhg(pressure_mmhg)
                 hold.lost_mmhg -= out_mmhg
                 hold.credit_mmhg = min(self._figures.leak_mmhg, hold.credit_mmhg + out_mmhg)
-                hold.unvented_mmhg += out_mmhg / self._figures.vent_factor
+                if pressure_mmhg > self._figures.drifted_mmhg:
+                    hold.unvented_mmhg += out_mmhg / self._figures.vent_factor
             elif hold.quiet_ticks > _QUIET_TICKS:
                 creep_mmhg_s = max(0.0, creep_ml_s) * (ATMOSPHERE_MMHG + pressure_mmhg) / ATMOSPHERE_MMHG
                 creep_mmhg_s /= chamber.capacity_ml_mmhg(pressure_mmhg)

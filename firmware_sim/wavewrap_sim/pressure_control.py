@@ -154,7 +154,7 @@ class PressureControl:
             missing_mmhg = set_point.at(count) - pressure_mmhg
             correction = chamber.regulator.correct(missing_mmhg, pressure_mmhg, rate_mmhg_s, ramp_mmhg_s, dt_s)
             vents.append(correction.venting)
-            holds = ramp_mmhg_s == 0.0 and not correction.wants and not correction.barred and pressure_mmhg > limits.OVER_THRESHOLD_MMHG
+            holds = ramp_mmhg_s == 0.0 and not correction.barred and pressure_mmhg > limits.OVER_THRESHOLD_MMHG
             demands.append(
                 Demand(
                     correction.wants,

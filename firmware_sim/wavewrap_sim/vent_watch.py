@@ -23,9 +23,6 @@ _FALLEN_FRACTION = 0.5
 """A reading that fell by half and stands still may be a drifted zero: a vent that never opened lets nothing fall. One that has shut on the
 way looks the same, and a probe tells the two apart."""
 
-_DRIFTED_MMHG = 10.0
-"""No drift stays unfound so long, so a higher reading is air. Choice: twice what a probe of a hold lets pass, and a zero's."""
-
 _RELIEVE_MMHG, _RELIEVED_MMHG = limits.VENTED_MMHG, 1.5
 """A relief inlet opens over the first and closes under the second."""
 
@@ -148,7 +145,7 @@ class VentWatch:
         fell_mmhg = release.still_from_mmhg - pressure_mmhg
         release.still_s = 0.0
         fallen = pressure_mmhg < _FALLEN_FRACTION * release.from_mmhg or (had_vented and release.from_mmhg < limits.VENTED_MMHG)
-        if fallen and fell_mmhg < _STILL_MMHG and pressure_mmhg < _DRIFTED_MMHG:
+        if emptied or (fallen and fell_mmhg < _STILL_MMHG and pressure_mmhg < figures.drifted_mmhg):
             return self.doubt(scene, at)
         release.failed = True
         return Fault.VENT_FAILED
