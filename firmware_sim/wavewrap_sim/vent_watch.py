@@ -19,8 +19,8 @@ _STILL_S = 0.4
 """Choice: over this a chamber whose vent is open at all falls by more than the noise."""
 
 _STILL_MMHG = 0.4
-_FALLEN_FRACTION = 0.5
-"""A reading that fell by half and stands still may be a drifted zero: a vent that never opened lets nothing fall. One that has shut on the
+_FALLEN_FRACTION = 0.7
+"""A reading that fell by a third and stands still may be a drifted zero: a vent that never opened lets nothing fall. One that has shut on the
 way looks the same, and a probe tells the two apart."""
 
 _RELIEVE_MMHG, _RELIEVED_MMHG = limits.VENTED_MMHG, 1.5
