@@ -20,8 +20,8 @@ _STILL_S = 0.4
 
 _STILL_MMHG = 0.4
 _FALLEN_FRACTION = 0.7
-"""A reading that fell by a third and stands still may be a drifted zero: a vent that never opened lets nothing fall. One that has shut on the
-way looks the same, and a probe tells the two apart."""
+"""A reading that fell by a third and stands still may be a drifted zero: a vent that never opened lets nothing fall. One that has shut on
+the way looks the same, and a probe tells the two apart."""
 
 _RELIEVE_MMHG, _RELIEVED_MMHG = limits.VENTED_MMHG, 1.5
 """A relief inlet opens over the first and closes under the second."""
