@@ -16,6 +16,7 @@ from wavewrap_board.files import REFERENCE_BOARD, load_board
 from wavewrap_protocol.errors import LocalError, UsageError
 from wavewrap_protocol.limits import CHAMBERS_MAX
 from wavewrap_protocol.payloads import Side
+from wavewrap_sim.compiled import fastest_kernel
 from wavewrap_sim.faults import GATEWAY_KINDS, PERSON_KINDS, Fault, load_faults, require_chambers
 from wavewrap_sim.gatt_security import SecurityMode
 from wavewrap_sim.log import PairingEntry
@@ -83,6 +84,8 @@ def simulate(
             print(f"{wraps} simulated wrap(s), {len(built.chambers)} chambers each: {', '.join(ready.serials)}")
             if security is SecurityMode.PASSKEY:
                 print(f"their pairing buttons:  kill -USR1 {os.getpid()}  (then: wavewrap pair --radio {ready.radio})")
+            if not fastest_kernel().is_compiled:
+                print(f"the plant runs as {fastest_kernel().form}: it takes some per cent of a core a wrap")
             print(f"try:  wavewrap run recovery --radio {ready.radio}", flush=True)
 
     def show(entry: PairingEntry) -> None:

@@ -5,8 +5,10 @@ touch goes before one that fills from far below, so no hold starves; among equal
 shuts and the dump opens together, so that the pump runs down into the room and neither into the chamber nor against a shut manifold. At
 rest the manifold is open to the room; filling it again takes the pump some milliseconds.
 
-Now and then a chamber that holds is *probed*: pump off, dump shut, its inlet open for a moment. Manifold and chamber must then show the
-same pressure; :mod:`wavewrap_sim.supply_watch` judges that. Pure logic: no clock, no physics.
+Now and then a chamber that holds is *probed*, and one that should be empty and does not read so: pump off, dump shut, its inlet open for a
+moment. Manifold and chamber must then show the same pressure; :mod:`wavewrap_sim.manifold_watch` judges that.
+
+Pure logic: no clock, no physics.
 """
 
 from collections.abc import Sequence
@@ -40,6 +42,11 @@ class SupplyParameters:
     """A deficit up to this is a touch-up of a hold. Choice: about four bands."""
     probe_every_s: float = 3.0
     """Choice: a sensor that drifts by 1 mmHg/s is found before it hides 10 mmHg."""
+    probe_most_s: float = 8.0
+    """A probe that has waited for so long goes before a touch, even if the pump has to run down for it. Choice: most of the creep is over
+    by then, so that the chamber sinks little meanwhile."""
+    settle_s: float = 0.1
+    """Between two probes. Choice: ten times what the dump needs to empty the manifold."""
     probe_s: float = 0.05
     """How long an inlet is open for it. Choice: a valve's delay and the sensors' lags leave two control ticks to compare."""
 
@@ -62,7 +69,9 @@ class Demand(NamedTuple):
     duty_max: float
     """The most this chamber may be filled with; less than 1 while it is filled gently."""
     holds: bool
-    """It stands at its set-point and may be probed."""
+    """Its set-point stands still and it is not let down: it may be probed."""
+    doubtful: bool = False
+    """It is released and reads some pressure all the same: it is to be probed."""
 
 
 class SupplyMode(Enum):
@@ -87,6 +96,7 @@ class AirSupply:
         self._parameters = parameters
         self._asked_count: list[int | None] = [None] * chambers
         self._probed_count: list[int | None] = [None] * chambers
+        self._held_count: list[int | None] = [None] * chambers
         self._served_count: list[int | None] = [None] * chambers
         self._mode = SupplyMode.RESTING
         self._chamber = 0
@@ -146,10 +156,12 @@ class AirSupply:
         self._mode, self._duty, self._relieving = SupplyMode.RESTING, 0.0, False
         self._asked_count = [None] * len(self._asked_count)
         self._probed_count = [None] * len(self._probed_count)
+        self._held_count = [None] * len(self._held_count)
 
     def update(self, count: int, demands: Sequence[Demand], manifold_mmhg: float) -> None:
         """Decide at ``count``, with the manifold at ``manifold_mmhg``."""
         self._served = None
+        self._note_holds(count, demands)
         asking = False
         for chamber, demand in enumerate(demands):
             if not demand.wants or demand.barred or self._pauses(chamber, count, demand):
@@ -162,7 +174,7 @@ class AirSupply:
             self._fill(count, demands)
         elif self._mode is SupplyMode.PROBING:
             self._probe(count, demands)
-        elif asking:
+        elif asking and not self._waits_for_probe(count, demands):
             self._start(count, demands, manifold_mmhg)
         elif self._mode is SupplyMode.CHARGING:
             self._enter(SupplyMode.RUNNING_DOWN, count, self._chamber)
@@ -205,7 +217,7 @@ class AirSupply:
     def _probe(self, count: int, demands: Sequence[Demand]) -> None:
         parameters, active = self._parameters, demands[self._chamber]
         age_s = (count - self._since_count) / TICKS_PER_S
-        if active.barred or age_s >= 2.0 * parameters.seal_s + parameters.probe_s:
+        if (active.barred and not active.doubtful) or age_s >= 2.0 * parameters.seal_s + parameters.probe_s:
             self._enter(SupplyMode.RESTING, count, self._chamber)
         else:
             self._sealed = parameters.seal_s <= age_s < parameters.seal_s + parameters.probe_s
@@ -215,17 +227,44 @@ class AirSupply:
             if count - self._since_count >= self._parameters.run_down_s * TICKS_PER_S:
                 self._enter(SupplyMode.RESTING, count, self._chamber)
             return
+        if count - self._since_count < self._parameters.settle_s * TICKS_PER_S:
+            return
+        overdue = self._overdue(count)
+        due = [
+            at
+            for at, probed_count in enumerate(self._probed_count)
+            if demands[at].holds and not demands[at].wants and self._is_over(count, probed_count, self._parameters.probe_every_s)
+        ]
+        if overdue is not None or due:
+            chamber = due[0] if overdue is None else overdue
+            self._probed_count[chamber] = count
+            self._enter(SupplyMode.PROBING, count, chamber)
+
+    def _note_holds(self, count: int, demands: Sequence[Demand]) -> None:
+        """Since when each chamber can be probed; a doubtful one could have been long ago."""
         for chamber, demand in enumerate(demands):
-            if not demand.holds:
-                self._probed_count[chamber] = None
-                continue
-            probed_count = self._probed_count[chamber]
-            # One at a time, and not before the manifold has emptied from the last one.
-            if probed_count is None or count - probed_count >= self._parameters.probe_every_s * TICKS_PER_S:
-                if count - self._since_count >= self._parameters.run_down_s * TICKS_PER_S:
-                    self._probed_count[chamber] = count
-                    self._enter(SupplyMode.PROBING, count, chamber)
-                return
+            if not demand.holds and not demand.doubtful:
+                self._probed_count[chamber] = self._held_count[chamber] = None
+            elif self._held_count[chamber] is None:
+                ago_s = self._parameters.probe_most_s if demand.doubtful else 0.0
+                self._held_count[chamber] = count - round(ago_s * TICKS_PER_S)
+
+    def _overdue(self, count: int) -> int | None:
+        """A chamber that has waited too long for a probe."""
+        for chamber, held_count in enumerate(self._held_count):
+            since_count = self._probed_count[chamber] or held_count
+            if held_count is not None and self._is_over(count, since_count, self._parameters.probe_most_s):
+                return chamber
+        return None
+
+    @staticmethod
+    def _is_over(count: int, since_count: int | None, most_s: float) -> bool:
+        return since_count is None or count - since_count >= most_s * TICKS_PER_S
+
+    def _waits_for_probe(self, count: int, demands: Sequence[Demand]) -> bool:
+        """Whether those who ask can wait until an overdue probe is made."""
+        touches = all(self._is_touch(demands[at]) for at, asked in enumerate(self._asked_count) if asked is not None)
+        return touches and self._mode in (SupplyMode.RESTING, SupplyMode.RUNNING_DOWN) and self._overdue(count) is not None
 
     def _enter(self, mode: SupplyMode, count: int, chamber: int) -> None:
         self._mode, self._since_count, self._chamber, self._sealed = mode, count, chamber, False

@@ -40,7 +40,7 @@ def scatter_chambers(parameters: PlantParameters, rng: np.random.Generator, frac
 
     def vary(chamber: ChamberParameters) -> ChamberParameters:
         drawn: ChamberParameters = scatter_part(chamber, rng, fraction)
-        return replace(drawn, tube_mmhg_s_ml=chamber.tube_mmhg_s_ml)
+        return replace(drawn, tube_mmhg_s_ml=chamber.tube_mmhg_s_ml, vent_tube_mmhg_s_ml=chamber.vent_tube_mmhg_s_ml)
 
     return replace(parameters, chambers=tuple(vary(chamber) for chamber in parameters.chambers))
 

@@ -31,8 +31,9 @@ class DetectionFigures:
     """Least drop, of the board's, when the pump feeds a chamber. An inlet 30 % wide with a pump 30 % weak has 0.29."""
     charge_factor: float = 3.0
     """Time to charge the manifold, over the board's."""
-    charge_s: float = 0.15
-    """And this much more: the dump has to close first, and a pump needs some revolutions to turn at all."""
+    charge_s: float = 0.35
+    """And this much more: the dump has to close first, a pump needs some revolutions to turn at all, and a chamber that takes the air
+    instead shows only after a while."""
     idle_mmhg: float = 5.0
     """Most that an open, unfed manifold may show."""
     idle_s: float = 0.1
@@ -41,6 +42,8 @@ class DetectionFigures:
     """Manifold against chamber in a probe. Two sensors 1 mmHg off each, a zero 1 mmHg old, and the limb moving."""
     drift_mmhg: float = 3.0
     """A zero may move by this from one to the next. 1 % of the range of a common part; more in minutes is no warming."""
+    drifted_mmhg: float = 20.0
+    """A higher reading is air: no drift stays unfound so long. Choice: a fast one of 2 mmHg/s makes 16 between two probes."""
     creep_factor: float = 2.0
     """Fall of a hold that creep may explain, over the board's. Its fraction 30 % up and its time 30 % down give 1.9."""
     leak_mmhg_s: float = 0.5
@@ -59,5 +62,9 @@ class DetectionFigures:
     """And this much pressure more."""
     vent_mmhg_s: float = 3.0
     """Sum over time of what a chamber is over that: 0.4 s for a vent that stays shut at 60 mmHg, more than a limb's kick."""
+    persist_ticks: int = 5
+    """Longer than any ripple of a valve."""
+    still_ticks: int = 5
+    """A reading that stood still for so long while air moved is its sensor's fault. Noise repeats one in 18 at 0.02 mmHg."""
     frozen_ticks: int = 20
     """Readings in a row equal to 0.01 mmHg. A noise of 0.1 mmHg repeats one in 35: twenty never come."""

@@ -121,7 +121,7 @@ class Device:
             self._enter(count, DeviceEvent.VENTED, Cause.VENTED)
         if self._session is not None:
             pressures_mmhg = [cmmhg_to_mmhg(value) for value in self._sensed_cmmhg]
-            self._drive = self._control.update(count, pressures_mmhg[:-1], pressures_mmhg[-1])
+            self._drive = self._control.update(count, pressures_mmhg[:-1], pressures_mmhg[-1], self._diagnosis.doubtful)
         self._records.tell_due(count)
         return controls
 
@@ -256,7 +256,9 @@ class Device:
                 control.bound_duty(chamber, 1.0)
         # What a sensor that is broken reads is no pressure: the diagnosis comes before the guards.
         findings = self._guards.check_limiter(inputs, self._sensed_cmmhg[:-1])
-        findings += self._diagnosis.check(count, inputs, self._sensed_cmmhg, self._drive, control.supply, released, gentle)
+        findings += self._diagnosis.check(
+            count, inputs, self._sensed_cmmhg, self._drive, control.supply, released, gentle, in_session=session is not None
+        )
         findings += self._guards.check(count, inputs, self._sensed_cmmhg[:-1], ceiling_cmmhg)
         for finding in findings:
             self._latch(count, finding)

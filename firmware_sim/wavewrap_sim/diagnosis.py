@@ -12,6 +12,7 @@ from wavewrap_protocol.units import TICKS_PER_S, cmmhg_to_mmhg, mmhg_to_cmmhg
 from wavewrap_sim.air_supply import AirSupply, SupplyMode
 from wavewrap_sim.firmware_config import FirmwareConfig, Inputs
 from wavewrap_sim.hold_watch import HoldWatch
+from wavewrap_sim.manifold_watch import ManifoldWatch
 from wavewrap_sim.pressure_control import Drive
 from wavewrap_sim.scene import ALL_CHAMBERS, Finding, Scene
 from wavewrap_sim.sensor_watch import SensorWatch
@@ -42,6 +43,7 @@ class Diagnosis:
         first_cmmhg = mmhg_to_cmmhg(_FIRST_ZERO_FACTOR * config.sensors.offset_mmhg)
         self._zero = SensorZero(chambers + 1, first_cmmhg, mmhg_to_cmmhg(config.detection.drift_mmhg))
         self._supply = SupplyWatch(config.pneumatics, config.detection)
+        self._manifold = ManifoldWatch(config.pneumatics, config.detection)
         self._holds = HoldWatch(config.pneumatics, config.detection)
         self._vents = VentWatch(config.pneumatics, config.detection, config.sensors.offset_mmhg)
         self._zeroed = False
@@ -57,6 +59,11 @@ class Diagnosis:
     def relieved(self) -> tuple[int, ...]:
         """Chambers whose inlet is to be opened because their vent has failed."""
         return tuple(at for at in self._vents.relieved if not self._sensors.is_broken_at(at))
+
+    @property
+    def doubtful(self) -> list[bool]:
+        """Of each chamber, whether it is to be probed though it is released."""
+        return self._vents.doubtful
 
     def sensed(self, inputs: Inputs) -> tuple[int, ...]:
         """Pressures less their zero, 0.01 mmHg, within what the wire carries; the manifold's is the last."""
@@ -81,6 +88,8 @@ class Diagnosis:
         supply: AirSupply,
         released: Sequence[bool],
         gentle: Sequence[bool],
+        *,
+        in_session: bool,
     ) -> list[Finding]:
         """One control tick; ``drive`` was in force until now."""
         raw_cmmhg = (*inputs.pressure_cmmhg, inputs.manifold_cmmhg)
@@ -106,17 +115,24 @@ class Diagnosis:
             self._spin,
             self._sensors.same_ticks,
             self._sensors.same_ticks[-1],
+            self._holds.seeping,
+            self._vents.standing,
+            in_session,
         )
         findings += self._supply.check(scene)
+        findings += self._manifold.check(scene)
         findings += self._holds.check(scene)
         # A sensor that tells nothing tells nothing of a vent either.
         findings += [finding for finding in self._vents.check(scene) if not self._sensors.is_broken_at(finding.chamber)]
         chambers = len(released)
         empty = [self._vents.is_settled(at) for at in range(chambers)]
-        empty.append(self._supply.idle_s > _IDLE_ZERO_S and not drive.pump_enabled)
+        empty.append(self._manifold.idle_s > _IDLE_ZERO_S and not drive.pump_enabled)
         for at in self._zero.watch(raw_cmmhg, empty):
-            chamber = ALL_CHAMBERS if at == chambers else at
-            findings.append(Finding(Fault.SENSOR_DRIFT, chamber, cmmhg_to_mmhg(sensed_cmmhg[at])))
+            mmhg = cmmhg_to_mmhg(sensed_cmmhg[at])
+            if at == chambers:
+                findings.append(Finding(Fault.SENSOR_DRIFT, ALL_CHAMBERS, mmhg))
+            elif mmhg < 0.0 or self._vents.doubt(scene, at) is not Fault.NONE:
+                findings.append(Finding(Fault.SENSOR_DRIFT, at, mmhg))
         if not self._zeroed and self._zero.is_taken:
             self._zeroed = True
             self._vents.note_zero()

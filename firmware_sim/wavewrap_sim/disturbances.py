@@ -46,15 +46,21 @@ class LimbMovement:
         self._amplitude_ml: Array = np.zeros_like(compliance_ml_mmhg)
         for wrap in range(wraps):
             self._draw(wrap)
+        self._next_end_s = self._first_end_s()
 
     def advance(self, dt_s: float) -> Array:
         """The volume that each limb takes ``dt_s`` after the last call, in ml."""
         self._time_s += dt_s
-        for wrap in np.flatnonzero(self._time_s >= self._start_s + self._duration_s):
-            self._draw(int(wrap))
-        phase = np.clip((self._time_s - self._start_s) / self._duration_s, 0.0, 1.0)
+        if self._time_s >= self._next_end_s:
+            for wrap in np.flatnonzero(self._time_s >= self._start_s + self._duration_s):
+                self._draw(int(wrap))
+            self._next_end_s = self._first_end_s()
+        phase = np.maximum(self._time_s - self._start_s, 0.0) / self._duration_s
         swell_ml: Array = self._amplitude_ml * (np.sin(np.pi * phase) ** 2)[:, None]
         return swell_ml
+
+    def _first_end_s(self) -> float:
+        return float((self._start_s + self._duration_s).min())
 
     def _draw(self, wrap: int) -> None:
         rng, parameters = self._rngs[wrap], self._parameters

@@ -5,12 +5,13 @@ import numpy as np
 from wavewrap_board.board import Board
 from wavewrap_sim.faults import FAULT, KINDS, Fault
 from wavewrap_sim.firmware_from_board import pneumatic_figures
-from wavewrap_sim.plant_conditions import LEAK_AT_MMHG
+from wavewrap_sim.plant_kernel import LEAK_AT_MMHG
 
 __all__ = ["KINK_MMHG_S_ML", "LEAK_MMHG_S", "draw_fault"]
 
-LEAK_MMHG_S = (8.0, 80.0)
-"""What a leak costs a chamber at 60 mmHg; a quarter of it at 30. A smaller one is made up for within a hold, and no pressure is wrong."""
+LEAK_MMHG_S = (12.0, 80.0)
+"""What a leak costs a chamber at 60 mmHg; a quarter of it at 30, which is twice what creep costs there. A smaller one is made up for within
+a hold, and no pressure is wrong."""
 
 KINK_MMHG_S_ML = (5.0, 40.0)
 """From where a fill takes several times as long, to where a vent takes a minute; the hose itself has about 0.02."""

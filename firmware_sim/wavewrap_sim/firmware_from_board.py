@@ -27,7 +27,6 @@ _RUN_DOWN_LAGS = 4.0
 
 def pneumatic_figures(board: Board) -> PneumaticFigures:
     """What the firmware believes of the air."""
-    tube = board.tube.resistance_mmhg_s_ml
     valves = (board.valves.inlet, board.valves.vent, board.valves.dump)
     return PneumaticFigures(
         chambers=tuple(
@@ -45,8 +44,10 @@ def pneumatic_figures(board: Board) -> PneumaticFigures:
         pump_stall_mmhg=board.pump.stall_mmhg,
         pump_lag_s=board.pump.lag_s,
         manifold_ml=board.manifold.volume_ml,
-        inlet=_path(board.valves.inlet, tube),
-        vent=_path(board.valves.vent, tube),
+        relief_mmhg=board.manifold.relief_mmhg,
+        inlet=_path(board.valves.inlet, board.tube.resistance_mmhg_s_ml),
+        vent=_path(board.valves.vent, board.vent_stub.resistance_mmhg_s_ml),
+        dump=_path(board.valves.dump, 0.0),
         valve_delay_s=max(valve.dead_s + valve.lag_s for valve in valves),
         sensor_lag_s=board.sensors.lag_s,
     )

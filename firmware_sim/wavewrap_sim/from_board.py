@@ -23,6 +23,7 @@ def plant_of(board: Board) -> PlantParameters:
             creep_s=chamber.creep_s,
             leak_ml_s_mmhg=chamber.leak_ml_s_mmhg,
             tube_mmhg_s_ml=board.tube.resistance_mmhg_s_ml,
+            vent_tube_mmhg_s_ml=board.vent_stub.resistance_mmhg_s_ml,
             inlet=inlet,
             vent=vent,
         )

@@ -9,15 +9,11 @@ Not responsible for when something befalls, nor for how limbs move (:mod:`wavewr
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["LEAK_AT_MMHG", "ROOM_K", "PlantConditions"]
+from wavewrap_sim import plant_kernel as kernel
+
+__all__ = ["PlantConditions"]
 
 Array = NDArray[np.float64]
-
-ROOM_K = 293.15
-"""Temperature of the room, at which free air is counted. Choice: 20 degC."""
-
-LEAK_AT_MMHG = 60.0
-"""Pressure for which :attr:`PlantConditions.leak_at_60_ml_s` gives the flow."""
 
 
 class PlantConditions:
@@ -27,9 +23,10 @@ class PlantConditions:
 
     - ``leak_at_60_ml_s``: a leak that lets out this much at 60 mmHg and opens with the pressure: its flow goes with the square, as
       published leaks do (dp/dt ~ p^1.7 to p^2.1). The even leak of the fabric is a parameter of the chamber.
-    - ``kink_mmhg_s_ml``: resistance that a kink adds to the tube; 0.02 doubles it, 100 passes 0.6 ml/s at 60 mmHg. The sense line is
-      another one, so the sensor still shows the chamber.
-    - ``hose_on``: 1, or 0 when the hose is off: what comes through the inlet goes to the room, and the chamber empties by its open end.
+    - ``kink_mmhg_s_ml``: resistance that a kink adds to the hose of the inlet; 0.02 doubles it, 100 passes 0.6 ml/s at 60 mmHg. The vent
+      sits on the bladder, and the sense line is another one: the chamber still empties, and its sensor still shows it.
+    - ``hose_on``: 1, or 0 when the hose is off: what comes through the inlet goes to the room, and the chamber empties by its open end,
+      and by its vent where that is open.
     - ``slack_ml``: soft volume that a loose or unworn wrap adds.
     - ``compliance_factor``: on the taut bladder's compliance; under 1 is a stiffer limb or sleeve.
     - ``swell_ml``: volume that the limb takes from the bladder at any pressure: a muscle that swells or moves. Negative gives room.
@@ -44,25 +41,27 @@ class PlantConditions:
     """
 
     def __init__(self, wraps: int, chambers: int) -> None:
-        # What changes seldom lies in two blocks, so that a plant sees cheaply whether anything did.
-        self._chambers: Array = np.zeros((7, wraps, chambers))
-        self._wraps: Array = np.zeros((3, wraps))
-        self.leak_at_60_ml_s: Array = self._chambers[0]
-        self.kink_mmhg_s_ml: Array = self._chambers[1]
-        self.slack_ml: Array = self._chambers[2]
-        self.hose_on: Array = self._chambers[3]
-        self.compliance_factor: Array = self._chambers[4]
-        self.inlet_held: Array = self._chambers[5]
-        self.vent_held: Array = self._chambers[6]
-        self.pump_efficiency: Array = self._wraps[0]
-        self.dump_held: Array = self._wraps[1]
-        self.pump_held_duty: Array = self._wraps[2]
-        self._chambers[3:5] = self._wraps[0] = 1.0
-        self._chambers[5:] = self._wraps[1:] = np.nan
-        self.swell_ml: Array = np.zeros((wraps, chambers))
-        self.warmth_k: Array = np.zeros((wraps, chambers))
+        of_chambers: Array = np.zeros((wraps, chambers, kernel.CHAMBER_CONDITIONS))
+        of_wraps: Array = np.zeros((wraps, kernel.WRAP_CONDITIONS))
+        self._tables = of_chambers, of_wraps
+        self.leak_at_60_ml_s: Array = of_chambers[:, :, kernel.LEAK_AT_60]
+        self.kink_mmhg_s_ml: Array = of_chambers[:, :, kernel.KINK]
+        self.slack_ml: Array = of_chambers[:, :, kernel.SLACK_ML]
+        self.hose_on: Array = of_chambers[:, :, kernel.HOSE_ON]
+        self.compliance_factor: Array = of_chambers[:, :, kernel.COMPLIANCE_FACTOR]
+        self.inlet_held: Array = of_chambers[:, :, kernel.INLET_HELD]
+        self.vent_held: Array = of_chambers[:, :, kernel.VENT_HELD]
+        self.swell_ml: Array = of_chambers[:, :, kernel.SWELL_TO_ML]
+        self.warmth_k: Array = of_chambers[:, :, kernel.WARMTH_K]
+        self.pump_efficiency: Array = of_wraps[:, kernel.PUMP_EFFICIENCY]
+        self.dump_held: Array = of_wraps[:, kernel.DUMP_HELD]
+        self.pump_held_duty: Array = of_wraps[:, kernel.PUMP_HELD_DUTY]
+        self.hose_on[:] = self.compliance_factor[:] = 1.0
+        self.pump_efficiency[:] = 1.0
+        self.inlet_held[:] = self.vent_held[:] = np.nan
+        self.dump_held[:] = self.pump_held_duty[:] = np.nan
 
     @property
-    def fingerprint(self) -> tuple[bytes, bytes]:
-        """Another one whenever anything but ``swell_ml`` and ``warmth_k`` has changed."""
-        return self._chambers.tobytes(), self._wraps.tobytes()
+    def tables(self) -> tuple[Array, Array]:
+        """Of the chambers and of the wraps, as :mod:`wavewrap_sim.plant_kernel` has them; all the arrays are views of these."""
+        return self._tables

@@ -8,6 +8,8 @@ from typing import Any
 
 import numpy as np
 
+from wavewrap_sim.plant_kernel import ATMOSPHERE_MMHG
+
 __all__ = [
     "ATMOSPHERE_MMHG",
     "GALLERY_MMHG_S_ML",
@@ -18,9 +20,6 @@ __all__ = [
     "ValveParameters",
     "scatter_part",
 ]
-
-ATMOSPHERE_MMHG = 760.0
-"""Absolute pressure of the room."""
 
 GALLERY_MMHG_S_ML = 4.3e-4
 """Poiseuille resistance of the drilled way to the dump: 4 mm bore, 20 mm long. Choice; it costs nothing while air flows, and without it the
@@ -60,7 +59,9 @@ class ChamberParameters:
     creep_s: float
     leak_ml_s_mmhg: float
     tube_mmhg_s_ml: float
-    """Poiseuille resistance."""
+    """Poiseuille resistance of the hose between inlet and bladder."""
+    vent_tube_mmhg_s_ml: float
+    """Of the tube between bladder and vent."""
     inlet: ValveParameters
     vent: ValveParameters
 

@@ -80,10 +80,13 @@ class PneumaticFigures:
     pump_stall_mmhg: float
     pump_lag_s: float
     manifold_ml: float
+    relief_mmhg: float
+    """Of the manifold."""
     inlet: PathFigures
     """With a chamber's tube."""
     vent: PathFigures
-    """With a chamber's tube."""
+    """With the stub between it and the bladder it sits on."""
+    dump: PathFigures
     valve_delay_s: float
     """From the command until a valve has done 63 % of its way: dead time and lag of the slowest of them."""
     sensor_lag_s: float

@@ -28,6 +28,9 @@ _PERIOD_S = 0.01
 _NOTHING = Demand(False, True, 0.0, 0.0, 0.0, 0.0, 0.0, 1.0, False)
 """Of a released chamber."""
 
+_PROBE = _NOTHING._replace(doubtful=True)
+"""Of one whose reading is in doubt."""
+
 
 @dataclass(frozen=True, slots=True)
 class ControlParameters:
@@ -123,8 +126,11 @@ class PressureControl:
             chamber.duty_max = 1.0
             chamber.regulator.reset()
 
-    def update(self, count: int, pressures_mmhg: Sequence[float], manifold_mmhg: float) -> Drive:
-        """The commands from ``count`` on, at these sensed pressures (one per chamber) and this one of the manifold."""
+    def update(self, count: int, pressures_mmhg: Sequence[float], manifold_mmhg: float, doubtful: Sequence[bool] = ()) -> Drive:
+        """The commands from ``count`` on, at these sensed pressures (one per chamber) and this one of the manifold.
+
+        ``doubtful`` has one entry per chamber, or none: released chambers that are to be probed.
+        """
         demands = []
         vents = []
         for index, (chamber, pressure_mmhg) in enumerate(zip(self._chambers, pressures_mmhg, strict=True)):
@@ -133,7 +139,7 @@ class PressureControl:
                     chamber.history.clear()
                     chamber.regulator.reset()
                 vents.append(True)
-                demands.append(_NOTHING)
+                demands.append(_PROBE if doubtful and doubtful[index] else _NOTHING)
                 continue
             history = chamber.history
             dt_s = (count - history[-1][0]) / TICKS_PER_S if history else _PERIOD_S
@@ -148,7 +154,7 @@ class PressureControl:
             missing_mmhg = set_point.at(count) - pressure_mmhg
             correction = chamber.regulator.correct(missing_mmhg, pressure_mmhg, rate_mmhg_s, ramp_mmhg_s, dt_s)
             vents.append(correction.venting)
-            holds = ramp_mmhg_s == 0.0 and not correction.wants and not correction.barred and pressure_mmhg > limits.OVER_THRESHOLD_MMHG
+            holds = ramp_mmhg_s == 0.0 and not correction.barred and pressure_mmhg > limits.OVER_THRESHOLD_MMHG
             demands.append(
                 Demand(
                     correction.wants,
@@ -163,7 +169,7 @@ class PressureControl:
                 )
             )
         supply = self._supply
-        if supply.mode is SupplyMode.RESTING and all(vents) and all(demand.barred for demand in demands):
+        if supply.mode is SupplyMode.RESTING and all(vents) and all(demand.barred and not demand.doubtful for demand in demands):
             return self._safe
         supply.update(count, demands, manifold_mmhg)
         if supply.served is not None:

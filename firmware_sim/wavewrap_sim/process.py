@@ -18,6 +18,7 @@ from wavewrap_board.board import Board
 from wavewrap_protocol.payloads import Side
 from wavewrap_sim.air import Air, AirController
 from wavewrap_sim.bonds import BondFile
+from wavewrap_sim.compiled import fastest_kernel
 from wavewrap_sim.faults import Fault, PersonsDoing, RadioCut
 from wavewrap_sim.gatt import WrapPeripheral
 from wavewrap_sim.gatt_security import SecurityMode
@@ -131,6 +132,7 @@ async def serve(
     console: Console,
 ) -> None:
     """Run until ``stop``. ``show`` gets what the displays show. Raises :class:`OSError` when port, log or bonds file cannot be had."""
+    fastest_kernel()  # which may have to be compiled first, and no wrap's time runs meanwhile
     with nullcontext() if settings.log_path is None else settings.log_path.open("w", encoding="utf-8") as file:
         await _serve(settings, announce, show, stop, console, _LogFile(file))
 

@@ -30,8 +30,8 @@ class RegulatorParameters:
     """Choice: slower than this a pump barely turns."""
     pi_band_mmhg: float = 0.9
     """Choice: nine times the noise of a reading; within it nothing moves."""
-    pi_centre_mmhg: float = 0.4
-    """Choice: just under half of the band, for the same reason as the other centre."""
+    pi_centre_mmhg: float = 0.5
+    """Choice: about half of the band, for the same reason as the other centre."""
     pi_reset_s: float = 0.6
     """Time of the integral part. Choice: shorter than the creep it has to follow, longer than the pump's lag."""
 

@@ -49,6 +49,11 @@ class Scene(NamedTuple):
     same_ticks: Sequence[int]
     """How often in a row each chamber's raw reading has been the same."""
     manifold_same_ticks: int
+    seeping: Sequence[bool]
+    """Its inlet let air through while it was told shut."""
+    standing: Sequence[bool]
+    """It is released and has more pressure than even a slow vent would have left."""
+    in_session: bool
 
     @property
     def is_feeding(self) -> bool:

@@ -19,8 +19,9 @@ _STILL_S = 0.4
 """Choice: over this a chamber whose vent is open at all falls by more than the noise."""
 
 _STILL_MMHG = 0.4
-_FALLEN_FRACTION = 0.5
-"""A reading that fell by half and stands still is a drifted zero, not air. Choice: a shut vent lets nothing fall."""
+_FALLEN_FRACTION = 0.7
+"""A reading that fell by a third and stands still may be a drifted zero: a vent that never opened lets nothing fall. One that has shut on
+the way looks the same, and a probe tells the two apart."""
 
 _RELIEVE_MMHG, _RELIEVED_MMHG = limits.VENTED_MMHG, 1.5
 """A relief inlet opens over the first and closes under the second."""
@@ -30,15 +31,27 @@ _BELOW_S = 0.5
 
 
 class _Release:
-    __slots__ = ("below_s", "excess_mmhg_s", "failed", "from_mmhg", "model_mmhg", "still_from_mmhg", "still_s", "unfed_mmhg")
+    __slots__ = (
+        "below_s",
+        "doubtful",
+        "excess_mmhg_s",
+        "failed",
+        "from_mmhg",
+        "lowest_mmhg",
+        "model_mmhg",
+        "still_from_mmhg",
+        "still_s",
+        "unfed_mmhg",
+    )
 
     def __init__(self, pressure_mmhg: float) -> None:
         self.model_mmhg = self.from_mmhg = self.still_from_mmhg = max(0.0, pressure_mmhg)
         self.excess_mmhg_s = 0.0
         self.still_s = 0.0
         self.below_s = 0.0
-        self.unfed_mmhg = pressure_mmhg
+        self.unfed_mmhg = self.lowest_mmhg = pressure_mmhg
         self.failed = False
+        self.doubtful = False
 
 
 class VentWatch:
@@ -64,6 +77,24 @@ class VentWatch:
     def note_zero(self) -> None:
         """Every sensor has its zero now."""
         self._unknown_mmhg = 0.0
+
+    @property
+    def standing(self) -> list[bool]:
+        """Of each chamber, whether it has more pressure than even a slow vent would have left."""
+        return [release is not None and release.excess_mmhg_s > 0.0 for release in self._releases]
+
+    @property
+    def doubtful(self) -> list[bool]:
+        """Of each chamber, whether its reading stands over nothing and only a probe can say why."""
+        return [release is not None and release.doubtful for release in self._releases]
+
+    def doubt(self, scene: Scene, chamber: int) -> Fault:
+        """The reading of a released ``chamber`` stands a little over nothing: the fault where no probe can be made, else none for now."""
+        release = self._releases[chamber]
+        if not scene.in_session or release is None:
+            return Fault.SENSOR_DRIFT
+        release.doubtful = True
+        return Fault.NONE
 
     def check(self, scene: Scene) -> list[Finding]:
         """What is wrong now."""
@@ -92,6 +123,7 @@ class VentWatch:
             release.model_mmhg = max(0.0, release.model_mmhg - fall_mmhg)
         if not scene.is_feeding:
             release.unfed_mmhg = pressure_mmhg
+        release.lowest_mmhg = min(release.lowest_mmhg, pressure_mmhg)
         release.below_s = release.below_s + dt_s if pressure_mmhg < -figures.drift_mmhg - self._unknown_mmhg else 0.0
         if release.below_s > _BELOW_S:
             return Fault.SENSOR_DRIFT
@@ -105,14 +137,15 @@ class VentWatch:
         release.still_s += dt_s
         if release.excess_mmhg_s < figures.vent_mmhg_s or release.failed:
             return Fault.NONE
-        if had_vented and scene.is_feeding and pressure_mmhg - release.unfed_mmhg > figures.crosstalk_mmhg:
+        emptied = had_vented and release.lowest_mmhg < limits.VENTED_MMHG
+        if emptied and scene.is_feeding and pressure_mmhg - release.unfed_mmhg > figures.crosstalk_mmhg:
             return Fault.INLET_STUCK
         if release.still_s < _STILL_S:
             return Fault.NONE
         fell_mmhg = release.still_from_mmhg - pressure_mmhg
         release.still_s = 0.0
         fallen = pressure_mmhg < _FALLEN_FRACTION * release.from_mmhg or (had_vented and release.from_mmhg < limits.VENTED_MMHG)
-        if fallen and fell_mmhg < _STILL_MMHG:
-            return Fault.SENSOR_DRIFT
+        if emptied or (fallen and fell_mmhg < _STILL_MMHG and pressure_mmhg < figures.drifted_mmhg):
+            return self.doubt(scene, at)
         release.failed = True
         return Fault.VENT_FAILED

@@ -184,14 +184,15 @@ class SimulatedWrap:
         host_s = self._clock.host_s_of(self._count)
         self._move_plant(host_s)
         since_s, time_s = host_s - self._read_s, host_s - self._begin_s
-        chambers_cmmhg = to_cmmhg(self._sensors.read_mmhg(self._plant.pressure_mmhg[0], since_s))
+        true_mmhg = self._plant.pressure_mmhg[0]
+        chambers_cmmhg = to_cmmhg(self._sensors.read_mmhg(true_mmhg, since_s))
         manifold_cmmhg = to_cmmhg(self._manifold_sensor.read_mmhg(self._plant.manifold_mmhg, since_s))[0]
         self._read_s = host_s
         self._player.advance(time_s, self._electronics)
         if self._player.tampers:
             chambers_cmmhg, manifold_cmmhg = self._player.tamper(time_s, chambers_cmmhg, manifold_cmmhg)
         inputs = Inputs(chambers_cmmhg, self._battery.charge_pct, manifold_cmmhg, self._stop_pressed)
-        boot_cause = self._electronics.tick(self._tick, since_s, self.pressure_mmhg, inputs)
+        boot_cause = self._electronics.tick(self._tick, since_s, true_mmhg.tolist(), inputs)
         self._stop_pressed = False
         self._follow_electronics()
         if (self._count - self._boot_count) % _PRESSURE_LOG_TICK == 0:

@@ -50,7 +50,7 @@ def _air_parts(board: Board) -> list[BillRow]:
             f"bladder {length_mm:g} x {width_mm:g} mm",
             f"chamber: {named[length_mm, width_mm, dead_ml]}",
             quantity,
-            f"{dead_ml:g} ml when vented; two ports; tight to {board.limiter.hardware_ceiling_mmhg:g} mmHg",
+            f"{dead_ml:g} ml when vented; ports for air, vent and sense line; tight to {board.limiter.hardware_ceiling_mmhg:g} mmHg",
             "slim and over a spacer mesh, so that little air fills it and it cannot seal its own port",
             "welded TPU-coated nylon; a cuff bladder of the same area without mesh is softer and slower",
         )
@@ -115,6 +115,22 @@ def _air_parts(board: Board) -> list[BillRow]:
             "spiral-wound silicone; polyurethane",
         ),
         BillRow(
+            "vent stub",
+            "bladder to the vent valve on it",
+            count,
+            f"{board.vent_stub.bore_mm:g} mm bore; {board.vent_stub.length_m * 1000.0:g} mm; rigid",
+            "too short and stiff to kink, and away from the skin: the coil warms its valve",
+            "barbed elbow welded into the bladder",
+        ),
+        BillRow(
+            "vent cable",
+            "coil of the vent on the bladder",
+            count,
+            f"2 cores; {tube.length_m:g} m; {board.valves.vent.coil_w:g} W",
+            "a broken wire opens the vent",
+            "cores in the jacket of the air tube",
+        ),
+        BillRow(
             "sense tube",
             "bladder to its sensor and switch",
             2 * count,
@@ -129,7 +145,9 @@ def _valve_rows(board: Board) -> list[BillRow]:
     count = len(board.chambers)
     return [
         _valve_row("inlet", "lets a chamber fill", count, board.valves.inlet, "large enough that the pump and not the valve sets the rate"),
-        _valve_row("vent", "lets a chamber empty", count, board.valves.vent, "size of the Parker X-Valve; open without power"),
+        _valve_row(
+            "vent", "lets a chamber empty", count, board.valves.vent, "on the bladder, so that no kink keeps air in; open without power"
+        ),
         _valve_row("dump", "empties the manifold", 1, board.valves.dump, "the way out when a vent has failed; open without power"),
     ]
 

@@ -70,7 +70,7 @@ class BladderRun:
     """Standard deviation of a reading at rest."""
     vent_lag_s: float
     vent_critical_ratio: float
-    tube_mmhg_s_ml: float
+    stub_mmhg_s_ml: float
     sensor_lag_s: float
 
     def play(self, figures: Array) -> Array:
@@ -96,7 +96,7 @@ class BladderRun:
             if self.vent_open[sample] or at_s - self.vent_changed_s[sample] < _SETTLE_S:
                 over = np.maximum(pressure, 0.0)
                 root_k = opening * np.sqrt(gain * (ATMOSPHERE_MMHG + over - beta * over))
-                along = self.tube_mmhg_s_ml * root_k
+                along = self.stub_mmhg_s_ml * root_k
                 gained = gained - 2.0 * over * root_k / (np.sqrt(along * along + 4.0 * over + 1e-12) + along)
             return gained / capacity, creeping
 
@@ -115,7 +115,7 @@ class BladderRun:
 
 
 def prepare_run(recording: Recording, board: Board) -> BladderRun:
-    """``recording`` with the figures of ``board`` that it takes for known: pump, manifold, tube, sensor.
+    """``recording`` with the figures of ``board`` that it takes for known: pump, manifold, vent's stub, sensor.
 
     Raises :class:`UsageError` when the recording lacks a part of what it is to show.
     """
@@ -178,7 +178,7 @@ def prepare_run(recording: Recording, board: Board) -> BladderRun:
         noise_mmhg=max(float(recording.pressure_mmhg[:first][rest].std()), board.sensors.resolution_mmhg / np.sqrt(12.0)),
         vent_lag_s=board.valves.vent.lag_s,
         vent_critical_ratio=board.valves.vent.critical_ratio,
-        tube_mmhg_s_ml=board.tube.resistance_mmhg_s_ml,
+        stub_mmhg_s_ml=board.vent_stub.resistance_mmhg_s_ml,
         sensor_lag_s=board.sensors.lag_s,
     )
 

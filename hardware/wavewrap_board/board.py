@@ -31,6 +31,9 @@ class Board(Table):
     manifold: Manifold
     valves: Valves
     tube: Tube
+    """From the valve block to a bladder: the way in."""
+    vent_stub: Tube
+    """Between a bladder and its vent valve, which sits on it: the way out passes no hose."""
     sensors: Sensor
     """One a chamber, on a sense line of its own."""
     manifold_sensor: Sensor

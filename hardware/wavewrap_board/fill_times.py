@@ -64,8 +64,8 @@ def fall_s(chamber: Chamber, path: EscapePath, from_mmhg: float, to_mmhg: float)
 
 
 def vent_path(board: Board) -> EscapePath:
-    """Through a chamber's tube and vent."""
-    return lambda mmhg: flow_ml_s(mmhg, np.zeros_like(mmhg), board.valves.vent, board.tube.resistance_mmhg_s_ml)
+    """Through a chamber's stub and vent."""
+    return lambda mmhg: flow_ml_s(mmhg, np.zeros_like(mmhg), board.valves.vent, board.vent_stub.resistance_mmhg_s_ml)
 
 
 def relief_path(board: Board) -> EscapePath:

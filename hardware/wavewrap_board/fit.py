@@ -61,7 +61,7 @@ class ChamberFit:
 
 
 def fit_chamber(recording: Recording, board: Board) -> ChamberFit:
-    """Fit the figures of ``recording.chamber`` of ``board``; pump, manifold, tube and sensor are taken from the board.
+    """Fit the figures of ``recording.chamber`` of ``board``; pump, manifold, the vent's stub and sensor are taken from the board.
 
     Raises :class:`wavewrap_protocol.errors.UsageError` for a recording that lacks a part.
     """

@@ -104,7 +104,7 @@ class Valves(Table):
 
 
 class Tube(Table):
-    """From the valve block to a bladder; all are alike."""
+    """One a chamber; all of a kind are alike."""
 
     bore_mm: Positive
     length_m: Positive

@@ -11,8 +11,6 @@ _COLUMN = 226.0
 _LEFT = 330.0
 _RAIL_Y = 215.0
 _INLET_Y = 255.0
-_FORK_Y = 315.0
-_VENT_Y = 345.0
 _BLADDER_Y = 470.0
 _SENSE_Y = 590.0
 _BOTTOM_Y = 690.0
@@ -28,7 +26,7 @@ def draw_pneumatics(board: Board) -> str:
     _draw_manifold(svg, board)
     for index, chamber in enumerate(board.chambers):
         _draw_column(svg, board, index, chamber, _LEFT + 95.0 + _COLUMN * index)
-    legend = "Blue: air. Dashed: sense lines, one a sensor and one a switch: a kinked air tube does not blind them."
+    legend = "Blue: air. Dashed: sense lines, one a sensor and one a switch. A kinked air tube neither blinds them nor shuts a vent in."
     svg.text(30, _BOTTOM_Y - 14, legend, "small")
     return svg.finish()
 
@@ -67,7 +65,7 @@ def _draw_manifold(svg: Svg, board: Board) -> None:
     svg.line((x, _RAIL_Y), (x, 150), look="air")
     _draw_valve(svg, x, 120, board.valves.dump, up=True)
     _draw_exhaust(svg, x, 120, up=True)
-    _label_valve(svg, x, 120, "dump", board.valves.dump)
+    _label_valve(svg, x + 38, 132, "dump", board.valves.dump)
     svg.circle(_LEFT + 30.0, _RAIL_Y, 3.5, "dot")
     for joint_x in (x, x - 240.0):
         svg.circle(joint_x, _RAIL_Y, 3.5, "dot")
@@ -78,13 +76,12 @@ def _draw_column(svg: Svg, board: Board, index: int, chamber: Chamber, x: float)
     svg.circle(x, _RAIL_Y, 3.5, "dot")
     svg.line((x, _RAIL_Y), (x, _BLADDER_Y), look="air")
     _draw_valve(svg, x, _INLET_Y, valves.inlet)
-    _label_valve(svg, x, _INLET_Y, f"inlet {number}", valves.inlet)
-    vent_x = x + 96.0
-    svg.circle(x, _FORK_Y, 3.5, "dot")
-    svg.line((x, _FORK_Y), (vent_x, _FORK_Y), (vent_x, _VENT_Y), look="air")
-    _draw_valve(svg, vent_x, _VENT_Y, valves.vent)
-    _draw_exhaust(svg, vent_x, _VENT_Y + _SQUARE, up=False)
-    _label_valve(svg, vent_x, _VENT_Y, f"vent {number}", valves.vent, below=True)
+    _label_valve(svg, x + 38, _INLET_Y + 12, f"inlet {number}", valves.inlet)
+    vent_x, vent_y = x + 96.0, _BLADDER_Y - 70.0
+    svg.line((vent_x, vent_y + _SQUARE), (vent_x, _BLADDER_Y), look="air")
+    _draw_valve(svg, vent_x, vent_y, valves.vent, up=True)
+    _draw_exhaust(svg, vent_x, vent_y, up=True)
+    _label_valve(svg, vent_x - 40, vent_y - 46, f"vent {number}", valves.vent)
     svg.text(x - 8, _BLADDER_Y - 44, "tube", "small", "end")
     svg.text(x - 8, _BLADDER_Y - 30, f"{board.tube.bore_mm:g} mm", "small", "end")
     svg.text(x - 8, _BLADDER_Y - 16, f"{board.tube.length_m:g} m", "small", "end")
@@ -128,11 +125,11 @@ def _draw_square(svg: Svg, x: float, y: float, opened: bool, up: bool) -> None:
         svg.line((middle - 6, bar_y), (middle + 6, bar_y))
 
 
-def _label_valve(svg: Svg, x: float, y: float, name: str, valve: Valve, below: bool = False) -> None:
-    at_x, at_y = (x + 14, y + _SQUARE + 16) if below else (x + 38, y + 12)
+def _label_valve(svg: Svg, x: float, y: float, name: str, valve: Valve) -> None:
+    """Two lines from (``x``, ``y``) on."""
     rest = "NO" if valve.rest == "open" else "NC"
-    svg.text(at_x, at_y, f"{name}, {rest}")
-    svg.text(at_x, at_y + 14, f"C {valve.conductance_ml_s_bar / 1000:g} L/(s bar)", "small")
+    svg.text(x, y, f"{name}, {rest}")
+    svg.text(x, y + 14, f"C {valve.conductance_ml_s_bar / 1000:g} L/(s bar)", "small")
 
 
 def _draw_relief(svg: Svg, x: float, y: float) -> None:

@@ -33,5 +33,6 @@ def scatter(board: Board, rng: np.random.Generator) -> Board:
             "pump": vary(board.pump, _PUMP),
             "valves": board.valves.model_copy(update=valves),
             "tube": vary(board.tube, ("length_m",)),
+            "vent_stub": vary(board.vent_stub, ("length_m",)),
         }
     )

@@ -43,7 +43,8 @@ def draw_wiring(board: Board) -> str:
     svg.text(
         30,
         height - 30,
-        "Every load has a diode across it. NO: open at rest, energised to shut. NC: shut at rest, energised to open.",
+        "Every load has a diode across it. NO: open at rest, energised to shut. NC: shut at rest, energised to open. "
+        "Vents sit on the bladders, at the end of their cables.",
         "small",
     )
     return svg.finish()

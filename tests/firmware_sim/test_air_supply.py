@@ -145,3 +145,30 @@ def test_shut_is_at_once() -> None:
     assert (supply.supply.open_inlet, supply.supply.pump_enabled, supply.supply.dump_open) == (None, False, True)
     supply.update(NOBODY)
     assert supply.supply.pump_duty == 0.0
+
+
+def test_a_chamber_that_always_asks_is_probed_in_the_end_but_not_before_a_fill() -> None:
+    supply = Supply(1)
+    asking = demand(1.6, pressure_mmhg=40.0)._replace(holds=True)
+    probed: list[int] = []
+    for at in range(round(1.5 * PARAMETERS.probe_most_s * TICKS_PER_S / PERIOD)):
+        # Filled at once, and asking again: it never rests.
+        full = supply.supply.mode is SupplyMode.FILLING
+        supply.update(asking._replace(wants=False, deficit_mmhg=-1.0) if full else asking)
+        if supply.supply.mode is SupplyMode.PROBING:
+            probed.append(at)
+    assert probed
+    assert probed[0] >= PARAMETERS.probe_most_s * TICKS_PER_S / PERIOD
+    busy = Supply(2)
+    for _ in range(round(2.0 * PARAMETERS.probe_most_s * TICKS_PER_S / PERIOD)):
+        busy.update(demand(30.0, pressure_mmhg=10.0), holding(), manifold_mmhg=0.0)
+        assert busy.supply.mode is SupplyMode.CHARGING
+
+
+def test_a_released_chamber_in_doubt_is_probed_before_any_touch() -> None:
+    supply = Supply(2)
+    supply.update(NOBODY, NOBODY, periods=round(PARAMETERS.settle_s * TICKS_PER_S / PERIOD) + 1)
+    doubtful = NOBODY._replace(doubtful=True)
+    supply.update(doubtful, demand(1.6))
+    assert (supply.supply.mode, supply.supply.chamber) == (SupplyMode.PROBING, 0)
+    assert 0 in {supply.update(doubtful, demand(1.6)) for _ in range(10)}

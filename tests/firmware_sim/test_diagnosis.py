@@ -33,6 +33,14 @@ def inlet_open(bench: AirBench) -> None:
     bench.conditions.inlet_held[0, 1] = 1.0
 
 
+def inlet_half_open(bench: AirBench) -> None:
+    bench.conditions.inlet_held[0, 1] = 0.5
+
+
+def vent_open(bench: AirBench) -> None:
+    bench.conditions.vent_held[0, 1] = 1.0
+
+
 def vent_shut(bench: AirBench) -> None:
     bench.conditions.vent_held[0, 1] = 0.0
 
@@ -93,7 +101,11 @@ DEFECTS: list[tuple[Callable[[AirBench], None], set[Fault], int, float]] = [
     (leak, {Fault.LEAK}, 1, 0.0),
     (kinked_hose, {Fault.BLOCKED}, 1, 0.0),
     (inlet_shut, {Fault.BLOCKED}, 1, 0.0),
+    (inlet_open, {Fault.INLET_STUCK}, 1, 0.0),
     (inlet_open, {Fault.INLET_STUCK}, 1, 4.0),
+    (inlet_half_open, {Fault.INLET_STUCK}, 1, 4.0),
+    (vent_open, {Fault.LEAK, Fault.NO_RISE}, 1, 0.0),
+    (vent_open, {Fault.LEAK, Fault.NO_RISE}, 1, 4.0),
     (vent_shut, {Fault.VENT_FAILED}, 1, 4.0),
     (dump_open, {Fault.PUMP_WEAK}, ALL, 4.0),
     (dump_shut, {Fault.VENT_FAILED}, ALL, 4.0),
@@ -146,6 +158,60 @@ def test_a_vent_that_does_not_open_is_seen_within_2_s_and_its_chamber_relieved_t
     assert bench.pressure_mmhg[1] < 15.0
     bench.run(3.0)
     assert bench.firmware.drive == Drive.safe(bench.chambers), "the inlet shuts when the chamber is empty"
+
+
+@pytest.mark.parametrize(("air", "fault"), [(True, Fault.VENT_FAILED), (False, Fault.SENSOR_DRIFT)])
+def test_what_stands_in_a_released_chamber_is_told_by_a_probe(*, air: bool, fault: Fault) -> None:
+    """A vent that shuts half way and a zero that has moved read the same; behind an inlet opened on the empty manifold only air shows."""
+    bench = AirBench(seed=6)
+    bench.wave(hold_s=2.0)
+    bench.run(4.3)
+    while bench.pressure_mmhg[1] > 8.0:
+        bench.run(0.01)
+    if air:
+        vent_shut(bench)
+    else:
+        bench.distort = lambda readings: readings.__setitem__(1, readings[1] + 800)
+    assert bench.faults == []
+    assert bench.run_to_fault(4.0) is fault
+    assert bench.faults[0].chamber == 1
+
+
+def test_a_vent_that_does_not_open_is_seen_while_its_chamber_is_let_down() -> None:
+    bench = AirBench(seed=7)
+    bench.plan([(0.1, 1, 50.0, 0), (3.0, 1, 30.0, 1_000), (9.0, 1, 0.0, 0)])
+    bench.run(2.5)
+    vent_shut(bench)
+    assert bench.run_to_fault(4.0) is Fault.VENT_FAILED
+    assert bench.pressure_mmhg[1] > 40.0, "while it was still held"
+
+
+def test_a_leak_too_small_for_one_short_hold_is_told_by_the_next_one() -> None:
+    bench = AirBench(seed=8)
+    bench.conditions.leak_at_60_ml_s[0, 1] = 14.0
+    for hold in range(3):
+        bench.plan([(0.1, 1, 30.0, 1_000), (4.0, 1, 0.0, 0)])
+        bench.run_to_fault(8.0)
+        if bench.faults:
+            break
+        assert hold < 2
+    assert (hold, bench.firmware.fault) == (1, Fault.LEAK)
+
+
+def test_a_sensor_that_falls_off_slowly_is_probed_though_its_chamber_always_asks_for_air() -> None:
+    """Each touch-up raises the true pressure; only the manifold's sensor knows."""
+    bench = AirBench(seed=9)
+    bench.wave(hold_s=30.0)
+    bench.run(3.0)
+    shift = [0.0]
+
+    def distort(readings: list[int]) -> None:
+        shift[0] += 1.8
+        readings[1] -= round(shift[0])
+
+    bench.distort = distort
+    assert bench.run_to_fault(12.0) is Fault.SENSOR_DRIFT
+    assert max(bench.pressure_mmhg) < 50.0 + 20.0
 
 
 @settings(max_examples=3, deadline=None)

@@ -4,8 +4,9 @@ Notes of a study before this project; not a board. Valve C: Parker X-Valve. Tube
 """
 
 from wavewrap_sim.plant_parameters import ChamberParameters, ManifoldParameters, PlantParameters, PumpParameters, ValveParameters
+from wavewrap_sim.pneumatics import Plant
 
-__all__ = ["make_calf_plant"]
+__all__ = ["SHUT", "TIGHT", "filled", "make_calf_plant", "seconds_until", "settled"]
 
 
 def make_calf_plant(chambers: int = 1, *, pump_ml_s: float = 8_000.0 / 60.0, leak_ml_s_mmhg: float = 5.6e-4) -> PlantParameters:
@@ -20,6 +21,7 @@ def make_calf_plant(chambers: int = 1, *, pump_ml_s: float = 8_000.0 / 60.0, lea
         creep_s=4.0,
         leak_ml_s_mmhg=leak_ml_s_mmhg,
         tube_mmhg_s_ml=0.0173,
+        vent_tube_mmhg_s_ml=0.0173,
         inlet=valve,
         vent=valve,
     )
@@ -29,3 +31,33 @@ def make_calf_plant(chambers: int = 1, *, pump_ml_s: float = 8_000.0 / 60.0, lea
         manifold=ManifoldParameters(volume_ml=8.0, relief_mmhg=1e6, relief_ml_s_mmhg=5.0),
         dump=valve,
     )
+
+
+TIGHT = make_calf_plant(leak_ml_s_mmhg=0.0)
+
+SHUT = [[False]]
+"""The inlets or the vents of one wrap of one chamber."""
+
+
+def seconds_until(plant: Plant, reached_mmhg: float, duty: float, inlet: bool, vent: bool) -> float:
+    """How long the chamber takes to ``reached_mmhg``, from over or under it."""
+    rising = plant.pressure_mmhg[0, 0] < reached_mmhg
+    for step in range(20_000):
+        if (plant.pressure_mmhg[0, 0] < reached_mmhg) is not rising:
+            return step / 1000
+        plant.step(0.001, [duty], [[inlet]], [[vent]], [False])
+    raise AssertionError(f"never reached {reached_mmhg} mmHg")
+
+
+def filled(parameters: PlantParameters, mmhg: float) -> Plant:
+    """One chamber just filled to ``mmhg``, its inlet open and the pump running."""
+    plant = Plant([parameters])
+    seconds_until(plant, mmhg, 1.0, True, False)
+    return plant
+
+
+def settled(mmhg: float = 60.0, parameters: PlantParameters = TIGHT) -> Plant:
+    """One chamber near ``mmhg``, shut for a minute, the pump at rest, the manifold empty."""
+    plant = filled(parameters, mmhg)
+    plant.step(60.0, [0.0], SHUT, SHUT, [True])
+    return plant

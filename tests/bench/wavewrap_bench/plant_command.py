@@ -27,6 +27,7 @@ def plant(
         typer.echo(json.dumps({**report.model_dump(exclude={"details"}), **report.details}))
     else:
         print_report(report)
+        typer.echo(f"kernel: {report.machine['plant_kernel']}")
         for row in report.details["errors"]:
             typer.echo(f"{1e3 * row['step_s']:g} ms: p99 {row['p99_mmhg']:.4f} mmHg, largest during: {row['during']}")
     raise typer.Exit(0 if report.ok else 1)

@@ -41,6 +41,7 @@ class _Reference:
         self.creep_s = np.array([c.creep_s for c in chambers])
         self.leak = np.array([c.leak_ml_s_mmhg for c in chambers])
         self.tube = np.array([c.tube_mmhg_s_ml for c in chambers])
+        self.vent_tube = np.array([c.vent_tube_mmhg_s_ml for c in chambers])
 
     def start(self) -> Array:
         """Empty, vented, everything at rest."""
@@ -60,9 +61,10 @@ class _Reference:
         worse = np.array(conditions.get("leak_at_60_ml_s", (0.0,) * n))
         at_hose = np.where(hose_on > 0.0, pressure, 0.0)
         room = np.zeros(n)
-        up = np.concatenate((np.full(n, manifold), at_hose, [manifold]))
+        up = np.concatenate((np.full(n, manifold), pressure, [manifold]))
         down = np.concatenate((at_hose, room, [0.0]))
-        flow = _iso_flow(up, down, self.conductance * opening, self.critical, np.concatenate((tube, tube, [GALLERY_MMHG_S_ML])))
+        tubes = np.concatenate((tube, self.vent_tube, [GALLERY_MMHG_S_ML]))
+        flow = _iso_flow(up, down, self.conductance * opening, self.critical, tubes)
         inlet, vent, dump = flow[:n], flow[n:-1], flow[-1]
         leak = self.leak * pressure + worse * pressure * np.abs(pressure) / 3600.0
         leak = leak + np.where(hose_on > 0.0, 0.0, HOSE_END_ML_S_MMHG * pressure)

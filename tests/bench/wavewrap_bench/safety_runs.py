@@ -30,6 +30,9 @@ CYCLES_BEFORE = 2.0
 CYCLES_AFTER = 1.15
 """And the session goes on for so many after it, so that each part is used again."""
 
+CYCLES_AFTER_LEAK = 3.15
+"""A leak too small to show in one short hold is told by two whole compressions in a row."""
+
 APART_S = 8.0
 """The second fault of a pair begins within this of the first one, before or after."""
 
@@ -126,7 +129,8 @@ def _faulty_run(board: Board, rng: np.random.Generator, run_id: str, named: tupl
         at_s = 0.0 if kind == "poor_fit" else max(0.0, round(first.at_s + float(rng.uniform(-APART_S, APART_S)), 2))
         faults.append(second.model_copy(update={"at_s": at_s}))
     last_s = max(fault.at_s for fault in faults)
-    cycles = int(np.ceil(last_s / cycle_s + CYCLES_AFTER))
+    after = CYCLES_AFTER_LEAK if "leak" in kinds else CYCLES_AFTER
+    cycles = int(np.ceil(last_s / cycle_s + after))
     wave = compile_wave(program, side, chambers, cycles * cycle_s)
     return Run(run_id, name, side, wave, tuple(faults), _session_id(rng))
 

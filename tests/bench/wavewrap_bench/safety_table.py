@@ -53,7 +53,7 @@ _PROSE: dict[str, _Prose] = {
         "vent does not close", "the chamber cannot be filled or held", "a fill that brings too little; a hold that sinks"
     ),
     "leak": _Prose("leak in bladder or hose", "the hold sinks, the pump works more", "air lost in holds beyond what creep explains"),
-    "kink": _Prose("kinked hose", "fills and vents take many times as long", "a manifold far over the chamber while it is filled"),
+    "kink": _Prose("kinked hose", "fills take many times as long", "a manifold far over the chamber while it is filled"),
     "poor_fit": _Prose("wrap loose or not worn", "the first fill takes far too much air", "air counted in the slow first inflation"),
     "sensor_drift": _Prose(
         "chamber sensor drifts",
@@ -144,9 +144,8 @@ Named wrongly, missed, or longer than 5 s on the way under 15 mmHg (the relief p
 
 ## What is left
 
-- A hose that is closed altogether behind a full chamber cannot be vented by any valve: the wrap must be taken off. The kinks played here
-  add {kink[0]:g} to {kink[1]:g} mmHg s/ml to a hose that has 0.02; the fall under 15 mmHg then takes up to the time in the table.
-- A vent and the dump that both fail to open leave no way out but the leak of the bladder and the hand that opens the wrap.
+- A vent that fails to open together with a dump that does, or with a hose that is closed, leaves no way out but the leak of the bladder
+  and the hand that opens the wrap. The kinks played here add {kink[0]:g} to {kink[1]:g} mmHg s/ml to a hose that has 0.02.
 - A limiter that has tripped holds every coil cut, the relief path too, until a person acknowledges.
 - Pressure switches that do not trip and a watchdog that does not run are not noticed in use: test both at bring-up and from time to time.
 - Leaks that cost a chamber less than those of this campaign ({leak:g} mmHg/s at 60 mmHg) may stay unnamed within a short hold: the pump

@@ -65,9 +65,7 @@ def shows(fault: Fault, drive: Drive, pressure_mmhg: Sequence[float], manifold_m
             return not drive.vent_open[at] and pressure_mmhg[at] > OVER_THRESHOLD_MMHG
         case "vent_stuck_open":
             return not drive.vent_open[at]
-        case "kink":
-            return feeds or (drive.vent_open[at] and pressure_mmhg[at] > OVER_THRESHOLD_MMHG)
-        case "hose_off" | "poor_fit" | "inlet_stuck_shut":
+        case "hose_off" | "kink" | "poor_fit" | "inlet_stuck_shut":
             return feeds
         case "inlet_stuck_open":
             return not drive.inlet_open[at] and (not drive.dump_open or (not drive.vent_open[at] and pressure_mmhg[at] > VENTED_MMHG))

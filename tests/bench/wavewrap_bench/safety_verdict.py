@@ -23,7 +23,7 @@ _LEASE_S = LEASE_DEFAULT_MS / 1000.0
 RIGHT: dict[str, frozenset[str]] = {
     "leak": frozenset({Code.LEAK.name, Code.NO_RISE.name}),
     "hose_off": frozenset({Code.NO_RISE.name, Code.LEAK.name}),
-    "kink": frozenset({Code.BLOCKED.name, Code.VENT_FAILED.name}),
+    "kink": frozenset({Code.BLOCKED.name}),
     "poor_fit": frozenset({Code.POOR_FIT.name}),
     "inlet_stuck_open": frozenset({Code.INLET_STUCK.name}),
     "inlet_stuck_shut": frozenset({Code.BLOCKED.name}),

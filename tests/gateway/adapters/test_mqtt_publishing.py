@@ -97,6 +97,14 @@ def test_retained_flags_and_qos_follow_the_topic_table(tmp_path: Path) -> None:
         asyncio.run(scene(broker))
 
 
+def is_told_offline(port: int) -> bool:
+    """Whether one who subscribes now is told that the gateway is gone."""
+    with Collector(port) as late:
+        assert late.wait_until(lambda c: bool(c.bodies(STATE)))
+        assert late.messages[0].retained
+        return late.bodies(STATE) == [OFFLINE]
+
+
 def watch_a_gateway_die(url: str) -> None:
     """Start a gateway's publisher in a process, kill it, and watch what others are told."""
     script = """
@@ -117,9 +125,8 @@ asyncio.run(main())
             assert collector.wait_until(lambda c: c.bodies(STATE) == [ONLINE])
             gateway.kill()
         assert collector.wait_until(lambda c: c.bodies(STATE) == [ONLINE, OFFLINE])
-        with Collector(port) as late:
-            assert late.wait_until(lambda c: c.bodies(STATE) == [OFFLINE])
-            assert late.messages[0].retained
+        # A broker may hand the Will on before it keeps it: who comes in between is told the old state.
+        assert any(is_told_offline(port) for _ in range(10))
 
 
 @needs_mosquitto
