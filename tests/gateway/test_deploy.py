@@ -12,8 +12,8 @@ import pytest
 from wavewrap_gateway.adapters.ble_connection import GATT_TIMEOUT_S
 from wavewrap_gateway.adapters.broker import STOP_S
 from wavewrap_gateway.adapters.pacing import PRIORITY
-from wavewrap_gateway.app.gateway import DRAIN_S
 from wavewrap_gateway.runtime.roster import READY_S, SCAN_S
+from wavewrap_gateway.runtime.session_desk import DRAIN_S
 from wavewrap_gateway.runtime.session_runner import VENT_S
 from wavewrap_gateway.runtime.supervision import LATE_MAX_S, PINGS
 

@@ -65,7 +65,7 @@ class Bridge:
 
     def __init__(self, gateway: str, wraps: Sequence[Wrap], publisher: Publisher, clocks: Clocks, lateness: Lateness) -> None:
         self._gateway = gateway
-        self._wraps = tuple(wraps)
+        self._wraps: dict[Wrap, Callable[[], None]] = {}
         self._publisher = publisher
         self._clocks = clocks
         self._lateness = lateness
@@ -74,12 +74,31 @@ class Bridge:
         self._available: dict[str, bool] = {}
         self._published: dict[str, WrapState] = {}
         self._info: BridgeInfo | None = None
-        self.session_view: Callable[[], SessionView | None] = lambda: None
+        self.session_view: Callable[[str], SessionView | None] = lambda _name: None
+        """The running session of the wrap with that name."""
         publisher.add_listener(self._on_broker)
         for wrap in wraps:
-            wrap.listen(self._on_event)
+            self.add(wrap)
 
-    def announce(self, version: str, radio: str, base_topic: str, pacing: Pacing) -> None:
+    def add(self, wrap: Wrap) -> None:
+        """Publish for ``wrap``, too."""
+        self._wraps[wrap] = wrap.listen(self._on_event)
+
+    def remove(self, wrap: Wrap) -> None:
+        """Publish nothing more for ``wrap``."""
+        self._wraps.pop(wrap)()
+        self.rename(wrap.name)
+
+    def rename(self, old: str) -> None:
+        """No wrap is called ``old`` any more: what there is to say is said anew, under the new name."""
+        self._available.pop(old, None)
+        self._published.pop(old, None)
+        self._publish_devices()
+        for wrap in self._wraps:
+            self._publish_availability(wrap, isinstance(wrap.link.state, Ready))
+        self.publish_states()
+
+    def announce(self, version: str, radio: str, base_topic: str, pacing: Pacing, commands: Sequence[str] = ()) -> None:
         """Publish what this gateway is."""
         self._info = BridgeInfo(
             version=version,
@@ -89,6 +108,7 @@ class Bridge:
             base_topic=base_topic,
             started_unix_s=self._unix_s(self._started_s),
             pacing=pacing,
+            commands=list(commands),
         )
         self._publisher.publish("bridge_info", self._info)
 
@@ -226,15 +246,14 @@ class Bridge:
             now_s = self._clocks.monotonic_s()
             if now_s >= health_s:
                 health_s = now_s + HEALTH_PERIOD_S
-                self._publish_health(now_s)
+                self._publisher.publish("bridge_health", self.health())
 
     def publish_states(self) -> None:
         """Publish the state of each wrap that changed since the last call."""
-        view = self.session_view()
         for wrap in self._wraps:
             if wrap.link.identity is None:
                 continue
-            state = self._state(wrap, view)
+            state = self._state(wrap, self.session_view(wrap.name))
             published = self._published.get(wrap.name)
             # The clock's figures grow old by themselves, which is no news.
             if published is None or published.model_copy(update={"clock": state.clock}) != state:
@@ -261,16 +280,14 @@ class Bridge:
             session=None if view is None else view.progress,
         )
 
-    def _publish_health(self, now_s: float) -> None:
-        self._publisher.publish(
-            "bridge_health",
-            BridgeHealth(
-                gateway=self._gateway,
-                uptime_s=round(now_s - self._started_s, 1),
-                host_lateness_ms=self._lateness.quantiles(),
-                host_lateness=self._lateness.histogram(),
-                mqtt=self._publisher.counts(),
-            ),
+    def health(self) -> BridgeHealth:
+        """How the gateway is."""
+        return BridgeHealth(
+            gateway=self._gateway,
+            uptime_s=round(self._clocks.monotonic_s() - self._started_s, 1),
+            host_lateness_ms=self._lateness.quantiles(),
+            host_lateness=self._lateness.histogram(),
+            mqtt=self._publisher.counts(),
         )
 
 
