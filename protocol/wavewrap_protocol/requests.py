@@ -50,6 +50,7 @@ __all__ = [
     "StopData",
     "StopRequest",
     "StopResponse",
+    "Transaction",
     "WrapHealth",
     "WrapResponse",
 ]
@@ -64,6 +65,8 @@ WRAPS_MAX = 8
 """Wraps of one session."""
 
 Transaction = Annotated[str, StringConstraints(pattern=r"^[\x21-\x7e]{1,64}$")]
+"""Which request this is: chosen by who asks, never used twice."""
+
 WrapName = Annotated[str, StringConstraints(min_length=1, max_length=64)]
 ProgramName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$", max_length=40)]
 SessionSeconds = Annotated[float, Field(ge=1.0, le=3600.0)]

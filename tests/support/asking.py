@@ -44,7 +44,12 @@ class Asker:
     """``with`` it. Transactions count up by themselves unless given."""
 
     def __init__(
-        self, port: int, version: MQTTProtocolVersion = MQTTProtocolVersion.MQTTv5, base: str = "wavewrap", name: str = "asker", **login: Any
+        self,
+        port: int,
+        version: MQTTProtocolVersion = MQTTProtocolVersion.MQTTv5,
+        base: str = "wavewrap",
+        name: str = "asker",
+        **login: Any,
     ) -> None:
         self._base = base
         self._name = name

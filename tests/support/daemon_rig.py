@@ -14,7 +14,7 @@ __all__ = ["ALL_COMMANDS", "SERIALS", "DaemonRig", "open_daemon_rig", "write_kno
 
 SERIALS = ("SIM001-01", "SIM001-02")
 
-ALL_COMMANDS = "scan pair start pause resume boost acknowledge select rename forget programs health".split()
+ALL_COMMANDS = ["scan", "pair", "start", "pause", "resume", "boost", "acknowledge", "select", "rename", "forget", "programs", "health"]
 
 
 @dataclass

@@ -7,6 +7,7 @@ Not responsible for judging requests (``core.request_rules``) nor for data that 
 
 import asyncio
 import logging
+import select
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import Literal
@@ -14,6 +15,7 @@ from typing import Literal
 from paho.mqtt.client import Client, MQTTMessage
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
+from paho.mqtt.reasoncodes import ReasonCode
 from paho.mqtt.subscribeoptions import SubscribeOptions
 
 from wavewrap_gateway.adapters.mqtt_connection import MqttConnection, NoAnswerError
@@ -30,8 +32,9 @@ FALLBACK_S = 1.0
 RECONNECT_DELAYS_S = (0.2, 1.0, 2.0, 4.0, 8.0, 16.0, 30.0)
 """As the publisher's, but a first try comes sooner: somebody may want to stop."""
 
-PULSE_S = 0.5
-"""How often it is noted that the loop turns. What is read after a longer silence may have waited in the socket for that long."""
+PULSE_S = 0.2
+"""How often the socket is looked at. What is read may have waited since it was last seen empty twice in a row: a process that stood still
+must not take for new what came meanwhile, and right after that the broker's own buffer is still on its way."""
 
 _log = logging.getLogger(__name__)
 
@@ -44,6 +47,7 @@ class _Link(MqttConnection):
         self._mqtt_5 = version == "5"
         self._on_message = on_message
         self._client.on_message = self._hand_over
+        self._client.on_subscribe = _note_subscribed
 
     def _hand_over(self, _client: Client, _data: object, message: MQTTMessage) -> None:
         self._on_message(message)
@@ -57,6 +61,11 @@ class _Link(MqttConnection):
                 self._client.subscribe(topic, qos=1)
         self._watch_writable()
 
+    def is_empty(self) -> bool:
+        """Whether nothing has come that was not read."""
+        sock = self._client.socket()
+        return sock is not None and not select.select([sock], [], [], 0.0)[0]
+
     def publish(self, topic: str, body: bytes, retained: bool, correlation: bytes | None) -> None:
         """QoS 1; a lost connection loses it."""
         properties = None
@@ -65,6 +74,12 @@ class _Link(MqttConnection):
             properties.CorrelationData = correlation
         self._client.publish(topic, body, 1, retained, properties)
         self._watch_writable()
+
+
+def _note_subscribed(_client: Client, _data: object, _mid: int, reasons: list[ReasonCode], _properties: Properties | None) -> None:
+    refused = [str(reason) for reason in reasons if reason.is_failure]
+    if refused:
+        _log.error("the broker lets this gateway's user read no requests (%s): correct its rights there", refused[0])
 
 
 class MqttRequests:
@@ -80,7 +95,8 @@ class MqttRequests:
         self._others = tuple(others)
         self._version: Literal["5", "3.1.1"] | None = None if settings.version == "auto" else settings.version
         self._link: _Link | None = None
-        self._pulse_s = 0.0
+        self._empty_s = 0.0
+        self._read_up_to_s = 0.0
         self._tasks: list[asyncio.Task[None]] = []
         self.on_request: Callable[[Incoming], None] = lambda _incoming: None
         self.on_other: Callable[[str, bytes], None] = lambda _topic, _body: None
@@ -93,7 +109,7 @@ class MqttRequests:
 
     def start(self) -> None:
         """Connect, and stay connected until :meth:`close`."""
-        self._pulse_s = asyncio.get_running_loop().time()
+        self._read_up_to_s = self._empty_s = asyncio.get_running_loop().time()
         self._tasks = [asyncio.create_task(self._keep_up(), name="mqtt-requests"), asyncio.create_task(self._keep_pulse())]
 
     async def close(self, drain_s: float = 2.0) -> None:
@@ -118,7 +134,8 @@ class MqttRequests:
     async def _keep_pulse(self) -> None:
         loop = asyncio.get_running_loop()
         while True:
-            self._pulse_s = loop.time()
+            if self._link is None or self._link.is_empty():
+                self._read_up_to_s, self._empty_s = self._empty_s, loop.time()
             await asyncio.sleep(PULSE_S)
 
     async def _keep_up(self) -> None:
@@ -172,7 +189,7 @@ class MqttRequests:
             body=bytes(message.payload[: REQUEST_MAX_BYTES + 1]),
             retained=bool(message.retain),
             expiry_s=getattr(properties, "MessageExpiryInterval", None),
-            age_s=loop.time() - self._pulse_s,
+            age_s=loop.time() - self._read_up_to_s,
             response_topic=getattr(properties, "ResponseTopic", None),
             correlation=getattr(properties, "CorrelationData", None),
         )

@@ -80,6 +80,7 @@ class Commands:
         self._pairing = PairingSteps(radio, self._make_way)
         self._plays: set[asyncio.Task[SessionSummary]] = set()
         self._stops: set[asyncio.Task[None]] = set()
+        self._ending = False
         self.selection = Selection(program=DEFAULT_PROGRAM, duration_min=0.0)
 
     def table(self) -> dict[CommandName, Handler]:
@@ -123,6 +124,7 @@ class Commands:
 
     async def end(self, reason: str) -> bool:
         """Stop every session, wait until it has vented and is published; whether every wrap has proved it."""
+        self._ending = True
         await self._pairing.close()
         for session in self._desk.sessions:
             session.request_stop(reason)
@@ -133,6 +135,8 @@ class Commands:
     # Sessions.
 
     async def _start(self, request: StartRequest) -> RunningSession:
+        if self._ending:
+            raise RefusedError(Reason.BUSY, "the gateway is ending: start when it is there again")
         if self._pairing.under_way:
             raise RefusedError(Reason.BUSY, "a pairing is under way: start when it is done")
         wraps = self._choose(request.wraps)

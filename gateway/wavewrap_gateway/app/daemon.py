@@ -6,8 +6,9 @@ It lives through the loss of broker and wraps. It never starts a session by itse
 import asyncio
 import logging
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Collection
 from contextlib import AsyncExitStack, asynccontextmanager
+from functools import partial
 from random import Random
 from typing import Any
 
@@ -15,16 +16,21 @@ from wavewrap_gateway.adapters.ble import open_radio
 from wavewrap_gateway.adapters.mqtt import MqttPublisher
 from wavewrap_gateway.adapters.mqtt_requests import MqttRequests
 from wavewrap_gateway.adapters.pacing import open_pacer
+from wavewrap_gateway.adapters.program_files import own_programs, preset_names
 from wavewrap_gateway.app.commands import Commands
 from wavewrap_gateway.app.config import GatewayConfig
 from wavewrap_gateway.app.fleet import Fleet
 from wavewrap_gateway.app.gateway import start_embedded_broker
 from wavewrap_gateway.core.backoff import Backoff
+from wavewrap_gateway.core.home_assistant import Topics, describe_gateway, describe_wrap, gateway_id, wrap_id
 from wavewrap_gateway.core.lateness import Lateness
 from wavewrap_gateway.core.link_state import Ready
 from wavewrap_gateway.runtime.bridge import Bridge, Clocks
+from wavewrap_gateway.runtime.discovery import Discovery
+from wavewrap_gateway.runtime.link_events import LinkChanged
 from wavewrap_gateway.runtime.request_desk import RequestDesk
 from wavewrap_gateway.runtime.session_desk import DRAIN_S, SessionDesk
+from wavewrap_gateway.runtime.wrap import Wrap, topic_name
 from wavewrap_gateway.runtime.wrap_keeper import WrapKeeper
 from wavewrap_protocol import __version__
 from wavewrap_protocol.errors import BrokerError
@@ -97,7 +103,11 @@ async def open_daemon(config: GatewayConfig, rng: Random, port: int, progress: C
     """
     loop = asyncio.get_running_loop()
     clock = loop.time
-    wall_offset_s = time.clock_gettime(time.CLOCK_REALTIME) - clock()
+
+    def read_wall_s() -> float:
+        # Read anew each time: it may be set while we run, on a host without a battery-backed clock above all.
+        return time.clock_gettime(time.CLOCK_REALTIME)
+
     async with AsyncExitStack() as stack:
         settings = config.mqtt.settings()
         radio = await stack.enter_async_context(open_radio(config.radio, config.bumble_keys))
@@ -109,7 +119,7 @@ async def open_daemon(config: GatewayConfig, rng: Random, port: int, progress: C
         stack.push_async_callback(publisher.close)
         lateness = Lateness()
         pacer = stack.enter_context(open_pacer(loop))
-        bridge = Bridge(config.gateway, (), publisher, Clocks(clock, lambda host_s: host_s + wall_offset_s), lateness)
+        bridge = Bridge(config.gateway, (), publisher, Clocks(clock, lambda host_s: host_s + read_wall_s() - clock()), lateness)
         desk = SessionDesk(
             bridge,
             publisher,
@@ -121,36 +131,51 @@ async def open_daemon(config: GatewayConfig, rng: Random, port: int, progress: C
             patience_s=config.mqtt.patience_s,
         )
         names: dict[str, str] = {}
+        home = config.home_assistant
 
         def is_idle() -> bool:
             return not desk.sessions
 
-        keeper = WrapKeeper(radio, clock, rng, names, is_idle, bridge.add)
+        def take(wrap: Wrap) -> None:
+            bridge.add(wrap)
+            if home.enabled:
+                # After the bridge, which then knows what the wrap is.
+                wrap.listen(lambda _wrap, event: discovery.announce() if event == LinkChanged(Ready()) else None)
+
+        keeper = WrapKeeper(radio, clock, rng, names, is_idle, take)
         fleet = Fleet(config, radio, keeper, bridge, names)
         commands = Commands(config, radio, fleet, desk, bridge, publisher)
         allowed = {*config.commands.allow, CommandName.STOP}
-        requests = MqttRequests(settings, f"wavewrap-{config.gateway}-requests")
+        requests = MqttRequests(settings, f"wavewrap-{config.gateway}-requests", [f"{home.prefix}/status"] if home.enabled else [])
+        discovery = Discovery(home.prefix, partial(_describe, config, settings.base_topic, bridge, allowed), requests.retain, rng)
+        stack.callback(discovery.close)
+        if home.enabled:
+            requests.on_up = discovery.announce_all
+            requests.on_other = lambda _topic, body: discovery.on_status(body)
         requests_desk = RequestDesk(
             settings.base_topic,
             allowed,
-            (config.home_assistant.prefix,),
+            (home.prefix,),
             commands,
             requests,
             clock,
-            # The wall clock may be set while we run, which is what an expiry must be held against.
-            lambda: time.clock_gettime(time.CLOCK_REALTIME),
+            read_wall_s,
             bridge.event,
         )
         requests.on_request = requests_desk.receive
 
-        async def clear(name: str, _serial: str | None) -> None:
+        async def clean_up(name: str, serial: str | None) -> None:
             # What was published under the old name goes first, or it would come back.
             await publisher.drain(DRAIN_S)
             for row in TOPICS.values():
                 if row.retained and "{wrap}" in row.path:
                     requests.retain(f"{settings.base_topic}/{row.path.format(wrap=name)}", b"")
+            if home.enabled and serial is not None:
+                discovery.remove(wrap_id(topic_name(serial)))
+            elif home.enabled:
+                discovery.announce()
 
-        fleet.on_gone = clear
+        fleet.on_gone = clean_up
         bridge.announce(__version__, config.radio, settings.base_topic, pacer.granted, sorted(allowed))
         publisher.publish("bridge_selection", commands.selection)
         for known in fleet.known:
@@ -170,16 +195,27 @@ async def open_daemon(config: GatewayConfig, rng: Random, port: int, progress: C
             )
         ]
         stack.push_async_callback(_cancel, work)
-        yield Daemon(settings.safe_url, fleet, desk, commands, publisher, work[1:])
+        yield Daemon(settings.safe_url, fleet, desk, commands, publisher, work)
+
+
+def _describe(config: GatewayConfig, base_topic: str, bridge: Bridge, allowed: Collection[CommandName]) -> dict[str, object]:
+    """What Home Assistant is told, by object id."""
+    topics = Topics(base_topic)
+    programs = sorted({*preset_names(), *own_programs(config.programs)})
+    found: dict[str, object] = {gateway_id(config.gateway): describe_gateway(config.gateway, __version__, topics, programs, allowed)}
+    for wrap in bridge.devices():
+        slug = topic_name(wrap.serial)
+        found[wrap_id(slug)] = describe_wrap(config.gateway, __version__, topics, wrap, slug)
+    return found
 
 
 async def _keep_trying(publisher: MqttPublisher) -> None:
-    """Until the broker is there for the first time; from then on the publisher sees to it itself."""
+    """Until the broker is there for the first time; from then on the publisher sees to it itself. Only an error ends this."""
     backoff = Backoff(BROKER_DELAYS_S)
     while True:
         try:
             await publisher.start()
-            return
+            await asyncio.Event().wait()
         except BrokerError as cause:
             _log.error("%s", cause)
             await asyncio.sleep(backoff.next_delay_s())

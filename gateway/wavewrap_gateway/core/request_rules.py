@@ -7,7 +7,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
 from wavewrap_protocol.requests import (
     REQUEST_MAX_BYTES,
@@ -17,9 +17,19 @@ from wavewrap_protocol.requests import (
     Reason,
     Request,
     StopRequest,
+    Transaction,
 )
 
-__all__ = ["CLOCK_AHEAD_S", "DEFAULT_COMMANDS", "Incoming", "RefusedError", "TransactionMemory", "check_request", "check_response_topic"]
+__all__ = [
+    "CLOCK_AHEAD_S",
+    "DEFAULT_COMMANDS",
+    "Incoming",
+    "RefusedError",
+    "TransactionMemory",
+    "check_request",
+    "check_response_topic",
+    "read_transaction",
+]
 
 DEFAULT_COMMANDS = (CommandName.STOP, CommandName.PAUSE, CommandName.PROGRAMS, CommandName.HEALTH)
 """Allowed unless the configuration says otherwise. Choice: what only reads or releases, for nobody knows who else is on a broker."""
@@ -93,6 +103,20 @@ def check_request(incoming: Incoming, allowed: Collection[CommandName], now_unix
     if REQUESTS[name].expires and isinstance(request, Request):
         _check_expiry(name, request, incoming, now_unix_s)
     return request
+
+
+class _Tag(BaseModel):
+    transaction: Transaction
+
+
+def read_transaction(body: bytes) -> str | None:
+    """The transaction in ``body``, whatever else is wrong with it, so that who asked finds the answer."""
+    if len(body) > REQUEST_MAX_BYTES:
+        return None
+    try:
+        return _Tag.model_validate_json(body).transaction
+    except ValidationError:
+        return None
 
 
 def _parse(name: CommandName, body: bytes) -> Request | StopRequest:

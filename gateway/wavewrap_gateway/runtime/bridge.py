@@ -41,6 +41,9 @@ __all__ = ["Bridge", "Clocks", "SessionView", "clock_quality"]
 STATE_PERIOD_S = 1.0
 """States go out at most once a second: each change is a row in somebody's recorder."""
 
+STATE_REPEAT_S = 5.0
+"""A live state is said again after this, so that whoever sees nothing for twice as long knows that it is none any more."""
+
 HEALTH_PERIOD_S = 5.0
 
 
@@ -72,7 +75,7 @@ class Bridge:
         self._started_s = clocks.monotonic_s()
         self._event_numbers: defaultdict[str, int] = defaultdict(int)
         self._available: dict[str, bool] = {}
-        self._published: dict[str, WrapState] = {}
+        self._published: dict[str, tuple[WrapState, float]] = {}
         self._info: BridgeInfo | None = None
         self.session_view: Callable[[str], SessionView | None] = lambda _name: None
         """The running session of the wrap with that name."""
@@ -179,6 +182,10 @@ class Bridge:
         )
 
     def _publish_devices(self) -> None:
+        self._publisher.publish("bridge_devices", Devices(wraps=self.devices()))
+
+    def devices(self) -> list[WrapInfo]:
+        """The wraps in use that have said who they are."""
         infos: list[WrapInfo] = []
         for wrap in self._wraps:
             identity, capabilities = wrap.link.identity, wrap.link.capabilities
@@ -194,7 +201,7 @@ class Bridge:
                         protocol=f"{capabilities.version_major}.{capabilities.version_minor}",
                     )
                 )
-        self._publisher.publish("bridge_devices", Devices(wraps=infos))
+        return infos
 
     def _publish_availability(self, wrap: Wrap, available: bool) -> None:
         if wrap.link.identity is not None and self._available.get(wrap.name) is not available:
@@ -249,15 +256,17 @@ class Bridge:
                 self._publisher.publish("bridge_health", self.health())
 
     def publish_states(self) -> None:
-        """Publish the state of each wrap that changed since the last call."""
+        """Publish the state of each wrap that changed since the last call, or was said long ago."""
+        now_s = self._clocks.monotonic_s()
         for wrap in self._wraps:
             if wrap.link.identity is None:
                 continue
             state = self._state(wrap, self.session_view(wrap.name))
-            published = self._published.get(wrap.name)
+            published, said_s = self._published.get(wrap.name, (None, 0.0))
             # The clock's figures grow old by themselves, which is no news.
-            if published is None or published.model_copy(update={"clock": state.clock}) != state:
-                self._published[wrap.name] = state
+            news = published is None or published.model_copy(update={"clock": state.clock}) != state
+            if news or (state.pressure_mmhg is not None and now_s - said_s >= STATE_REPEAT_S):
+                self._published[wrap.name] = (state, now_s)
                 self._publisher.publish("wrap_state", state, wrap.name)
 
     def _state(self, wrap: Wrap, view: SessionView | None) -> WrapState:

@@ -5,12 +5,20 @@ Not responsible for how a request comes and an answer goes (:class:`RequestChann
 
 import asyncio
 import logging
+from collections import deque
 from collections.abc import Awaitable, Callable, Collection
 from typing import Any, Protocol
 
 from pydantic import BaseModel
 
-from wavewrap_gateway.core.request_rules import Incoming, RefusedError, TransactionMemory, check_request, check_response_topic
+from wavewrap_gateway.core.request_rules import (
+    Incoming,
+    RefusedError,
+    TransactionMemory,
+    check_request,
+    check_response_topic,
+    read_transaction,
+)
 from wavewrap_protocol.errors import WavewrapError
 from wavewrap_protocol.requests import REQUESTS, CommandName, Reason, Request, Response, StopData, StopRequest, StopResponse
 
@@ -18,6 +26,10 @@ __all__ = ["Handlers", "RequestChannel", "RequestDesk"]
 
 PENDING_MAX = 16
 """Requests carried out at once; a stop is not counted. Choice: more than one person asks for."""
+
+REFUSALS_TOLD = 20
+REFUSALS_PERIOD_S = 60.0
+"""So many refusals are told in each period; the others are only answered. Choice: enough to see what goes on, too few to fill an outbox."""
 
 COMMAND_SHOWN = 64
 """So much of an unknown command's name goes into the topic of its answer."""
@@ -69,6 +81,7 @@ class RequestDesk:
         self._tell = tell
         self._memory: TransactionMemory[asyncio.Future[Response]] = TransactionMemory()
         self._pending: set[asyncio.Task[None]] = set()
+        self._refusals_s: deque[float] = deque(maxlen=REFUSALS_TOLD)
 
     def receive(self, incoming: Incoming) -> None:
         """A request came. A stop is answered before this returns."""
@@ -89,7 +102,7 @@ class RequestDesk:
         try:
             self._take(incoming, topic, request)
         except RefusedError as refusal:
-            self._refuse(incoming, topic, refusal, request.transaction)
+            self._refuse(incoming, topic, refusal)
 
     async def close(self) -> None:
         """Give up what is still being carried out; what it began (a session) is not this class's to end."""
@@ -97,16 +110,24 @@ class RequestDesk:
             task.cancel()
         await asyncio.gather(*self._pending, return_exceptions=True)
 
-    def _refuse(self, incoming: Incoming, topic: str, refusal: RefusedError, transaction: str | None = None) -> None:
-        text = str(refusal)
+    def _refuse(self, incoming: Incoming, topic: str, refusal: RefusedError) -> None:
+        text, transaction = str(refusal), read_transaction(incoming.body)
         if incoming.command == CommandName.STOP:
             # Whoever presses stop means it, however it is written: a vent too many harms nobody.
             stopped = self._handlers.stop(StopRequest(), f"an MQTT request ({refusal.reason})")
             text = f"{text}; everything was stopped all the same"
-            self._answer(topic, incoming, StopResponse(status="error", transaction=None, reason=refusal.reason, error=text, data=stopped))
+            self._answer(
+                topic, incoming, StopResponse(status="error", transaction=transaction, reason=refusal.reason, error=text, data=stopped)
+            )
         else:
             self._answer(topic, incoming, _refusal(incoming.command, transaction, refusal.reason, text))
-        self._tell("request_refused", f"{incoming.command[:COMMAND_SHOWN]}: {text}")
+        self._tell_refusal(f"{incoming.command[:COMMAND_SHOWN]}: {text}")
+
+    def _tell_refusal(self, text: str) -> None:
+        now_s = self._clock()
+        if len(self._refusals_s) < REFUSALS_TOLD or now_s - self._refusals_s[0] > REFUSALS_PERIOD_S:
+            self._refusals_s.append(now_s)
+            self._tell("request_refused", text)
 
     def _stop(self, request: StopRequest, reason: str) -> StopResponse:
         data = self._handlers.stop(request, reason)
@@ -142,7 +163,10 @@ class RequestDesk:
         else:
             response = REQUESTS[name].response.model_validate({"status": "ok", "transaction": request.transaction, "data": data})
         outcome.set_result(response)
-        self._tell("request" if response.status == "ok" else "request_refused", f"{name}: {response.error or 'ok'}")
+        if response.error is None:
+            self._tell("request", f"{name}: carried out")
+        else:
+            self._tell_refusal(f"{name}: {response.error}")
 
     def _answer(self, topic: str, incoming: Incoming, response: Response) -> None:
         self._channel.answer(topic, response.model_dump_json().encode(), incoming.correlation)
