@@ -1,6 +1,7 @@
-"""Requests to a real daemon through a real broker: every refusal provoked, the answers where they are wanted, a stop whatever else goes on."""
+"""Requests to a real daemon through a real broker: every refusal provoked, answers where they are wanted, a stop whatever goes on."""
 
 import json
+import signal
 import time
 from collections.abc import Iterator
 
@@ -84,8 +85,6 @@ def test_a_stale_request_is_refused(asker: Asker) -> None:
 
 def test_a_message_that_lay_unread_in_this_process_is_stale(rig: DaemonRig, asker: Asker) -> None:
     """The broker has handed it over in time; the process stood still for longer than it was good for."""
-    import signal
-
     rig.daemon.send(signal.SIGSTOP)
     try:
         asker.send("start", body(transaction="lay", program="short"), expiry_s=1)

@@ -107,6 +107,13 @@ class Asker:
                     setattr(properties, key, value)
         self._client.publish(f"{self._base}/bridge/request/{command}", body, 1, retain, properties).wait_for_publish(PATIENCE_S)
 
+    def is_answered(self) -> bool:
+        """Whether anybody answers now; a gateway may be on the broker a moment before it listens there."""
+        since = len(self.answers)
+        self.send("health", json.dumps({"transaction": self.new_transaction()}).encode())
+        with self._changed:
+            return self._changed.wait_for(lambda: len(self.answers) > since, 0.5)
+
     def wait(self, found: Callable[[Answer], bool], since: int = 0) -> Answer:
         """The first answer after the ``since`` first ones that ``found`` holds for."""
         deadline_s = time.monotonic() + PATIENCE_S

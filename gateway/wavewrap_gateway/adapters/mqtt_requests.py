@@ -97,6 +97,7 @@ class MqttRequests:
         self._link: _Link | None = None
         self._empty_s = 0.0
         self._read_up_to_s = 0.0
+        self._hurry = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
         self.on_request: Callable[[Incoming], None] = lambda _incoming: None
         self.on_other: Callable[[str, bytes], None] = lambda _topic, _body: None
@@ -131,6 +132,16 @@ class MqttRequests:
         if self._link is not None:
             self._link.publish(topic, body, True, None)
 
+    def hurry(self) -> None:
+        """The broker is known to be there: do not wait before the next try."""
+        self._hurry.set()
+
+    async def _rest(self, delay_s: float) -> None:
+        self._hurry.clear()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(delay_s):
+                await self._hurry.wait()
+
     async def _keep_pulse(self) -> None:
         loop = asyncio.get_running_loop()
         while True:
@@ -145,7 +156,7 @@ class MqttRequests:
                 link = await self._connect()
             except WavewrapError as cause:
                 _log.info("requests: %s", cause)
-                await asyncio.sleep(backoff.next_delay_s())
+                await self._rest(backoff.next_delay_s())
                 continue
             self._link = link
             try:
@@ -159,7 +170,7 @@ class MqttRequests:
                 if link.lost.is_set():
                     self._link = None
                     link.drop()
-            await asyncio.sleep(backoff.next_delay_s())
+            await self._rest(backoff.next_delay_s())
 
     async def _connect(self) -> _Link:
         if self._version is not None:

@@ -28,6 +28,7 @@ from wavewrap_gateway.core.link_state import Ready
 from wavewrap_gateway.runtime.bridge import Bridge, Clocks
 from wavewrap_gateway.runtime.discovery import Discovery
 from wavewrap_gateway.runtime.link_events import LinkChanged
+from wavewrap_gateway.runtime.publishing import BrokerUp
 from wavewrap_gateway.runtime.request_desk import RequestDesk
 from wavewrap_gateway.runtime.session_desk import DRAIN_S, SessionDesk
 from wavewrap_gateway.runtime.wrap import Wrap, topic_name
@@ -182,6 +183,7 @@ async def open_daemon(config: GatewayConfig, rng: Random, port: int, progress: C
             # An earlier run may have left "online" behind.
             publisher.publish("wrap_availability", Availability(state="offline"), fleet.name_of(known))
         stack.push_async_callback(keeper.close)
+        publisher.add_listener(lambda change: requests.hurry() if isinstance(change, BrokerUp) else None)
         requests.start()
         stack.push_async_callback(requests.close)
         stack.push_async_callback(requests_desk.close)
