@@ -137,7 +137,7 @@ async def _press(broker: Broker, asker: Asker) -> None:
     assert "long-hold" in gateway["program"].config["options"]
     await use("program", "long-hold")
     await use("duration", 0.9)
-    retained = await broker.until(lambda seen: b"long-hold" in seen["wavewrap/bridge/selection"], "selection")
+    retained = await broker.until(lambda seen: b"0.9" in seen["wavewrap/bridge/selection"], "selection")
     assert gateway["program"].state_of(retained["wavewrap/bridge/selection"]) == "long-hold"
     assert gateway["duration"].state_of(retained["wavewrap/bridge/selection"]) == "0.9"
     started = await use("start")

@@ -62,7 +62,13 @@ def test_a_retained_start_is_refused_live_and_again_when_it_lies_there(rig: Daem
 
 
 def test_what_can_lead_to_pressure_needs_an_expiry(asker: Asker) -> None:
-    for command, keys in (("start", {"program": "short"}), ("resume", {}), ("boost", {"mmhg": 5}), ("select", {"program": "short"})):
+    wanted: dict[str, dict[str, object]] = {
+        "start": {"program": "short"},
+        "resume": {},
+        "boost": {"mmhg": 5},
+        "select": {"program": "short"},
+    }
+    for command, keys in wanted.items():
         answer = asker.ask(command, keys)
         assert (answer.reason, "expiry" in answer.body["error"]) == ("stale", True), command
     assert_nothing_started(asker)

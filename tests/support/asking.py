@@ -140,7 +140,7 @@ class Asker:
 
     def do(self, command: str, **keys: object) -> dict[str, Any]:
         """The data of a request that must be carried out; it expires soon."""
-        answer = self.ask(command, expiring(**keys))
+        answer = self.ask(command, {**expiring(), **keys})
         assert answer.body["status"] == "ok", answer.body
         data = answer.body["data"]
         assert isinstance(data, dict)
