@@ -40,9 +40,14 @@ async def _serve(settings: DashboardSettings) -> None:
     loop = asyncio.get_running_loop()
     reader = asyncio.StreamReader()
     await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin)
-    async with open_dashboard(settings) as url:
-        print(json.dumps({"url": url}), flush=True)
-        await reader.read()
+    async with open_dashboard(settings) as dashboard:
+        print(json.dumps({"url": dashboard.url}), flush=True)
+        parts = [asyncio.create_task(dashboard.wait()), asyncio.create_task(reader.read())]
+        done, waiting = await asyncio.wait(parts, return_when=asyncio.FIRST_COMPLETED)
+        for part in waiting:
+            part.cancel()
+        for part in done:
+            part.result()
 
 
 if __name__ == "__main__":

@@ -36,6 +36,9 @@ OVERVIEW_S = 3600.0
 """One point a second of the running session, which is 60 min at most."""
 
 EVENTS_MAX = 50
+TARGETS_MAX = 70
+"""States come once a second: a little more than the backlog."""
+
 WRAPS_MAX = 64
 """Choice: as many as one table holds; a broker that names more is not a gateway's."""
 
@@ -65,7 +68,9 @@ class _Past:
         self.events: deque[dict[str, Any]] = deque(maxlen=EVENTS_MAX)
         self.batches: deque[tuple[float, dict[str, Any]]] = deque(maxlen=BACKLOG_BATCHES_MAX)
         self.overview: deque[list[float]] = deque(maxlen=int(OVERVIEW_S / OVERVIEW_PERIOD_S))
+        self.targets: deque[list[float]] = deque(maxlen=TARGETS_MAX)
         self.heard_s: float | None = None
+        self.newest_unix_s: float | None = None
         self.playing = False
 
 
@@ -122,6 +127,7 @@ class Feed:
                     "events": list(past.events),
                     "batches": [batch for at_s, batch in past.batches if now_s - at_s <= BACKLOG_S],
                     "overview": list(past.overview),
+                    "targets": list(past.targets),
                     "age_s": None if past.heard_s is None else round(now_s - past.heard_s, 3),
                 }
                 for name, past in self._wraps.items()
@@ -158,6 +164,8 @@ class Feed:
                 if playing and not past.playing:
                     past.overview.clear()
                 past.playing = playing
+                if told.target_mmhg is not None and past.newest_unix_s is not None:
+                    past.targets.append([past.newest_unix_s, *told.target_mmhg])
                 past.state = value
             case Availability():
                 past.availability = told.state
@@ -183,6 +191,7 @@ class Feed:
         if told.replay:
             return
         past.heard_s = now_s
+        past.newest_unix_s = told.unix_s
         if past.playing and told.unix_s is not None and (
             not past.overview or not -1.0 <= told.unix_s - past.overview[-1][0] < OVERVIEW_PERIOD_S
         ):

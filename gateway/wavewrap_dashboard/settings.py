@@ -1,10 +1,8 @@
 """What the dashboard is told at its start. Whoever starts it has checked where the broker is; secrets never show."""
 
-from ipaddress import ip_address
 from pathlib import Path
-from typing import Self
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
+from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
 __all__ = ["BrokerAddress", "DashboardSettings"]
 
@@ -26,22 +24,11 @@ class BrokerAddress(BaseModel):
 
 
 class DashboardSettings(BaseModel):
-    """``token`` opens the page; ``port`` 0 takes any free one."""
+    """``token`` opens the page; ``port`` is on loopback, 0 takes any free one."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
 
     broker: BrokerAddress
     token: SecretStr = Field(min_length=16)
-    host: str = "127.0.0.1"
     port: int = Field(default=0, ge=0, le=65535)
     check_before_start: bool = True
-
-    @model_validator(mode="after")
-    def _check_host(self) -> Self:
-        try:
-            loopback = ip_address(self.host).is_loopback
-        except ValueError:
-            loopback = self.host == "localhost"
-        if not loopback:
-            raise ValueError(f"host {self.host} is not a loopback address: use 127.0.0.1, and a tunnel (ssh -L) from elsewhere")
-        return self
