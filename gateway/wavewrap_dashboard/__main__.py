@@ -1,4 +1,4 @@
-"""``python -m wavewrap_dashboard``: reads its settings as one JSON line on standard input, says where it serves, ends with its standard input.
+"""``python -m wavewrap_dashboard``: reads its settings as one JSON line on standard input, says where it serves, ends with that input.
 
 So whoever starts it (the gateway) puts no secret into an argument list, and takes it along when it ends.
 """

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 __all__ = ["HEADERS", "Access"]
 
 HEADERS = {
-    # uPlot places its canvases by the style attribute of elements through the DOM, which this policy lets it do; no inline style or script runs.
+    # uPlot sets styles through the DOM, which this policy lets it do; no inline style or script runs.
     "content-security-policy": (
         "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; font-src 'self'; "
         "manifest-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"

@@ -12,7 +12,7 @@ from typing import Any
 
 from wavewrap_dashboard.hub import Page, encode
 
-__all__ = ["Asking", "UNASKED_ANSWERS"]
+__all__ = ["UNASKED_ANSWERS", "Asking"]
 
 TTL_S = 5.0
 """Choice: what was pressed longer ago is not carried out any more; whoever pressed sees no answer and presses again."""

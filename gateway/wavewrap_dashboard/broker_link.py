@@ -1,6 +1,6 @@
 """The dashboard's connection to the broker: paho on its own thread, which only notes; everything else happens in the loop.
 
-MQTT 3.1.1, which every broker speaks; what is asked carries its expiry in the body. Stays and reconnects for ever, also from the first try on.
+MQTT 3.1.1, which every broker speaks; what is asked carries its expiry in the body. Reconnects for ever, from the first try on.
 Not responsible for what messages mean (``feed``) nor for who may ask (``server``).
 """
 
@@ -38,7 +38,11 @@ class BrokerLink:
     """``on_message(topic under the base, body, retained)`` and ``on_change(reason)`` (``None``: up) are called in the loop."""
 
     def __init__(
-        self, address: BrokerAddress, client_id: str, on_message: Callable[[str, bytes, bool], None], on_change: Callable[[str | None], None]
+        self,
+        address: BrokerAddress,
+        client_id: str,
+        on_message: Callable[[str, bytes, bool], None],
+        on_change: Callable[[str | None], None],
     ) -> None:
         self._address = address
         self._base = f"{address.base_topic}/"
@@ -118,7 +122,7 @@ class BrokerLink:
         if len(self._inbox) >= INBOX_MAX and message.topic.endswith("/telemetry"):
             self.dropped += 1
             return
-        self._inbox.append((message.topic, message.payload, message.retain))
+        self._inbox.append((message.topic, bytes(message.payload), message.retain))
         if not self._due:
             self._due = True
             self._call(self._take)

@@ -1,4 +1,4 @@
-"""What the broker has said, kept for the pages: the newest of each state, a bounded past of the pressures, and what is new since the last push.
+"""What the broker has said, kept for the pages: the newest of each state, a bounded past of the pressures, what is new since the last push.
 
 Pure: messages and the time come in, messages for the pages come out. Nothing is guessed: what cannot be read as a gateway's message is
 counted and left out. Not responsible for when it is pushed and to whom (``hub``).
@@ -86,7 +86,7 @@ class Feed:
         self.unreadable = 0
 
     def take(self, topic: str, body: bytes, now_s: float) -> dict[str, Any] | None:
-        """A message on ``topic`` (under the base topic). Returns what the pages are to hear at once; samples wait for :meth:`take_samples`."""
+        """A message on ``topic`` (under the base). Returns what the pages are to hear at once; samples wait for :meth:`take_samples`."""
         first, _, rest = topic.partition("/")
         kinds = _BRIDGE if first == "bridge" else _WRAP
         if rest not in kinds:
@@ -134,9 +134,7 @@ class Feed:
             },
         }
 
-    def _read(
-        self, model: type[BaseModel], body: bytes, use: Callable[[BaseModel], dict[str, Any] | None]
-    ) -> dict[str, Any] | None:
+    def _read(self, model: type[BaseModel], body: bytes, use: Callable[[BaseModel], dict[str, Any] | None]) -> dict[str, Any] | None:
         try:
             told = model.model_validate_json(body)
         except ValidationError:
@@ -192,8 +190,10 @@ class Feed:
             return
         past.heard_s = now_s
         past.newest_unix_s = told.unix_s
-        if past.playing and told.unix_s is not None and (
-            not past.overview or not -1.0 <= told.unix_s - past.overview[-1][0] < OVERVIEW_PERIOD_S
+        if (
+            past.playing
+            and told.unix_s is not None
+            and (not past.overview or not -1.0 <= told.unix_s - past.overview[-1][0] < OVERVIEW_PERIOD_S)
         ):
             past.overview.append([round(told.unix_s, 2), *(round(row[-1], 1) for row in told.pressure_mmhg if row)])
 

@@ -74,7 +74,7 @@ async def open_dashboard(settings: DashboardSettings) -> AsyncIterator[Dashboard
         server = _Server(config)
         work = [asyncio.create_task(live.run(), name="live"), asyncio.create_task(server.serve([listening]), name="server")]
         try:
-            while not server.started and not any(task.done() for task in work):
+            while not server.started and not any(task.done() for task in work):  # noqa: ASYNC110  # uvicorn tells it by a flag only
                 await asyncio.sleep(0.01)
             for task in work:
                 if task.done():

@@ -23,20 +23,30 @@ __all__ = ["BUNDLE", "MISSING_BUNDLE", "make_app"]
 BUNDLE = Path(__file__).with_name("bundle")
 """Where the build of ``gateway/web`` puts the page."""
 
-MISSING_BUNDLE = "The page has not been built: run 'make venv' in the source tree, or install wavewrap again. The gateway runs on without it.\n"
+MISSING_BUNDLE = (
+    "The page has not been built: run 'make venv' in the source tree, or install wavewrap again. The gateway runs on without it.\n"
+)
 
 WRONG_TOKEN = "This page is opened with the link that 'wavewrap dashboard' or 'wavewrap demo' printed: use that one.\n"
 WRONG_HOST = "This server answers on 127.0.0.1 and localhost only.\n"
 
 COOKIE_DAYS = 30
 
-_ASSETS = {".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml", ".txt": "text/plain", ".webmanifest": "application/manifest+json"}
+_ASSETS = {
+    ".js": "text/javascript",
+    ".css": "text/css",
+    ".svg": "image/svg+xml",
+    ".txt": "text/plain",
+    ".webmanifest": "application/manifest+json",
+}
 
 PATIENCE_S = 30.0
 """A page sends a heartbeat every second. Choice: one in the background is slowed to one a minute by some browsers; then it reconnects."""
 
 
-def make_app(live: Live, access: Access, *, check_before_start: bool, bundle: Path = BUNDLE) -> Callable[[Scope, Receive, Send], Awaitable[None]]:
+def make_app(
+    live: Live, access: Access, *, check_before_start: bool, bundle: Path = BUNDLE
+) -> Callable[[Scope, Receive, Send], Awaitable[None]]:
     """The ASGI application."""
 
     async def enter(request: Request) -> Response:

@@ -27,6 +27,7 @@ from wavewrap_protocol.requests import CommandName
 __all__ = [
     "CommandsConfig",
     "ConfigValue",
+    "DashboardConfig",
     "GatewayConfig",
     "HomeAssistantConfig",
     "MqttConfig",
@@ -37,7 +38,7 @@ __all__ = [
 
 ENV_PREFIX = "WAVEWRAP_"
 
-_TABLES = ("mqtt", "names", "commands", "home_assistant")
+_TABLES = ("mqtt", "names", "commands", "home_assistant", "dashboard")
 
 
 class MqttConfig(BaseModel):
@@ -81,6 +82,16 @@ class HomeAssistantConfig(BaseModel):
     )
 
 
+class DashboardConfig(BaseModel):
+    """Table ``[dashboard]``: the page in the browser, on loopback only."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    enabled: bool = Field(default=False, description="run and gateway start it; demo does unless told not to")
+    port: int = Field(default=8765, ge=0, le=65535, description="on 127.0.0.1; 0: any free one")
+    check_before_start: bool = Field(default=True, description="the page asks what speaks against a session; off in a lab only")
+
+
 class GatewayConfig(BaseSettings):
     """All of it. ``names`` maps the serial number of a wrap to its name in topics."""
 
@@ -99,11 +110,17 @@ class GatewayConfig(BaseSettings):
     mqtt: MqttConfig = MqttConfig()
     commands: CommandsConfig = CommandsConfig()
     home_assistant: HomeAssistantConfig = HomeAssistantConfig()
+    dashboard: DashboardConfig = DashboardConfig()
 
     @property
     def bumble_keys(self) -> Path:
         """The keys of bonds made through a bumble radio; the system keeps those of its own."""
         return self.known_wraps.with_name("bumble-keys.json")
+
+    @property
+    def dashboard_token(self) -> Path:
+        """What opens the page of the dashboard, so that its link stays the same from one start to the next."""
+        return self.known_wraps.with_name("dashboard-token")
 
     @classmethod
     def settings_customise_sources(

@@ -19,6 +19,7 @@ from wavewrap_gateway.adapters.pacing import open_pacer
 from wavewrap_gateway.adapters.program_files import own_programs, preset_names
 from wavewrap_gateway.app.commands import Commands
 from wavewrap_gateway.app.config import GatewayConfig
+from wavewrap_gateway.app.dashboard import start_dashboard
 from wavewrap_gateway.app.fleet import Fleet
 from wavewrap_gateway.app.gateway import start_embedded_broker
 from wavewrap_gateway.core.backoff import Backoff
@@ -115,6 +116,7 @@ async def open_daemon(config: GatewayConfig, rng: Random, port: int, progress: C
         if settings is None:
             settings = await start_embedded_broker(stack, config, port)
         progress(f"MQTT: {settings.safe_url}")
+        await start_dashboard(stack, config, settings, progress)
         progress(f"radio: {config.radio}")
         publisher = MqttPublisher(settings, f"wavewrap-{config.gateway}")
         stack.push_async_callback(publisher.close)

@@ -13,7 +13,9 @@ from wavewrap_gateway.adapters.mqtt_settings import MqttSettings
 from wavewrap_gateway.adapters.pacing import open_pacer
 from wavewrap_gateway.adapters.program_files import load_program
 from wavewrap_gateway.app.config import GatewayConfig
+from wavewrap_gateway.app.dashboard import start_dashboard
 from wavewrap_gateway.app.known_wraps import load_known_wraps
+from wavewrap_gateway.app.session_commands import allowed_commands, taking_requests
 from wavewrap_gateway.core.lateness import Lateness
 from wavewrap_gateway.core.program import Program
 from wavewrap_gateway.runtime.bridge import Bridge, Clocks, SessionView
@@ -89,14 +91,16 @@ async def open_gateway(
         stack.push_async_callback(publisher.close)
         progress(f"MQTT: {settings.safe_url}")
         progress(f"watch it: mosquitto_sub -h {settings.host} -p {settings.port} -t '{settings.base_topic}/#' -v")
+        await start_dashboard(stack, config, settings, progress)
         progress(f"radio: {config.radio}, looking for {len(addresses) or wanted} wrap(s)")
         sightings = await find_wraps(radio, wanted, addresses, known.addresses(config.radio))
         names = known.names(config.names)
         wraps = [Wrap(radio, sighting, clock, Random(rng.random()), names) for sighting in sightings]
         lateness = Lateness()
         pacer = stack.enter_context(open_pacer(loop))
-        bridge = Bridge(config.gateway, wraps, publisher, Clocks(clock, lambda host_s: host_s + wall_offset_s), lateness)
-        bridge.announce(__version__, config.radio, settings.base_topic, pacer.granted)
+        clocks = Clocks(clock, lambda host_s: host_s + wall_offset_s)
+        bridge = Bridge(config.gateway, wraps, publisher, clocks, lateness)
+        bridge.announce(__version__, config.radio, settings.base_topic, pacer.granted, sorted(allowed_commands(config)))
         await stack.enter_async_context(linked(wraps))
         for wrap in wraps:
             progress(f"{wrap.side.value}: {wrap.name}, battery {wrap.link.battery_pct} %")
@@ -111,6 +115,7 @@ async def open_gateway(
             ceiling_mmhg=config.ceiling_mmhg,
             patience_s=config.mqtt.patience_s,
         )
+        await stack.enter_async_context(taking_requests(settings, config, desk, wraps, clocks, bridge.event))
         try:
             yield Gateway(config, wraps, desk)
         finally:

@@ -7,7 +7,22 @@ from typing import Annotated
 
 import typer
 
-from wavewrap_gateway.cli import acknowledge, bench, board, board_fit, config, demo, doctor, gateway, pair, programs, run, scan, wraps
+from wavewrap_gateway.cli import (
+    acknowledge,
+    bench,
+    board,
+    board_fit,
+    config,
+    dashboard,
+    demo,
+    doctor,
+    gateway,
+    pair,
+    programs,
+    run,
+    scan,
+    wraps,
+)
 from wavewrap_gateway.cli.journal import JournalFormatter, is_read_by_journal, mark
 from wavewrap_protocol import __version__
 from wavewrap_protocol.errors import UsageError, WavewrapError
@@ -31,6 +46,7 @@ app.command("forget")(wraps.forget)
 app.command("run")(run.run)
 app.command("gateway")(gateway.gateway)
 app.command("doctor")(doctor.doctor)
+app.command("dashboard")(dashboard.dashboard)
 app.command("acknowledge")(acknowledge.acknowledge)
 app.add_typer(wraps.app, name="wraps")
 app.add_typer(programs.app, name="programs")
