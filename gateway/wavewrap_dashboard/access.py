@@ -19,7 +19,7 @@ HEADERS = {
     "referrer-policy": "no-referrer",
     "cross-origin-opener-policy": "same-origin",
     "cross-origin-resource-policy": "same-origin",
-    "permissions-policy": "camera=(), microphone=(), geolocation=(), bluetooth=(), usb=()",
+    "permissions-policy": "camera=(), microphone=(), geolocation=(), usb=()",
 }
 
 

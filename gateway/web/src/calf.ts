@@ -49,10 +49,7 @@ export class Calf {
   readonly element: SVGSVGElement;
   private readonly parts: { shell: SVGPathElement; clip: SVGPathElement; level: SVGRectElement; text: SVGTextElement; y0: number; y1: number }[] = [];
 
-  constructor(
-    private readonly chambers: number,
-    idPrefix: string,
-  ) {
+  constructor(chambers: number, idPrefix: string) {
     const height = (BOTTOM - TOP - GAP * (chambers - 1)) / chambers;
     const bands: SVGElement[] = [];
     const defs = s("defs");

@@ -74,6 +74,15 @@ export class Card {
     );
   }
 
+  /** What its calf says to a screen reader. */
+  get description(): string {
+    return this.calf.element.getAttribute("aria-label") ?? "";
+  }
+
+  get isStale(): boolean {
+    return this.element.classList.contains("stale");
+  }
+
   restyle(): void {
     this.chart.restyle();
   }

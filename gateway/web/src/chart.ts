@@ -130,6 +130,8 @@ export class Chart {
           {
             stroke: text,
             font,
+            size: 26,
+            gap: 4,
             grid: { stroke: grid, width: 1 },
             ticks: { show: false },
             values: (_u, splits) => splits.map((at) => (this.span === "recent" ? `${at} s` : clockText(at))),

@@ -3,8 +3,9 @@
 import "./style.css";
 import { AlarmList } from "./alarmlist";
 import { findAlarms } from "./alarms";
+import { Calf } from "./calf";
 import { Card } from "./card";
-import { h, setText } from "./dom";
+import { h, setAttribute, setText } from "./dom";
 import { Model } from "./model";
 import { SessionPanel } from "./session";
 import { Connection } from "./socket";
@@ -46,6 +47,10 @@ const cardsPlace = h("div", { class: "cards" });
 const empty = h("section", { class: "card empty" }, h("h2", {}, words.say("no_wraps")), h("p", {}, words.say("no_wraps_what")));
 const source = h("span");
 let cards: Card[] = [];
+/** On a narrow screen both legs stand side by side above the cards, so that the wave can be seen on both. */
+const legs = h("section", { class: "card legs" });
+let legCalves: Calf[] = [];
+const narrow = matchMedia("(max-width: 899px)");
 
 function press(): void {
   stop.press(performance.now());
@@ -87,7 +92,7 @@ function build(): void {
       ),
     ),
     h("aside", { class: "stop-place", "aria-label": words.say("stop") }, stopButton, stopDetail),
-    h("main", { id: "wraps", tabindex: -1 }, alarmList.element, sessionPanel.element, cardsPlace),
+    h("main", { id: "wraps", tabindex: -1 }, alarmList.element, sessionPanel.element, legs, cardsPlace),
     h("footer", {}, h("span", {}, words.say("footer")), source),
     startDialog.element,
     wrapsDialog.element,
@@ -101,13 +106,16 @@ function arrangeCards(): void {
   const same = wanted.length === cards.length && wanted.every(({ wrap, chambers }, i) => cards[i]?.name === wrap.name && cards[i]?.chambers === chambers && cards[i]?.side === wrap.side);
   if (!same) {
     cards = wanted.map(({ wrap, chambers }) => new Card(wrap.name, chambers, wrap.side, words));
+    legCalves = cards.map((card) => new Calf(card.chambers, `leg-${card.name}`));
+    legs.replaceChildren(...cards.map((card, i) => h("figure", {}, h("figcaption", {}, words.say(card.side)), (legCalves[i] as Calf).element)));
     cardsPlace.replaceChildren(...(cards.length > 0 ? cards.map((card) => card.element) : [empty]));
   } else if (cards.length === 0 && cardsPlace.childElementCount === 0) cardsPlace.append(empty);
 }
 
 function drawStop(now_ms: number): void {
   const wraps = model.sorted().filter((wrap) => wrap.state?.link === "ready" || wrap.plays);
-  stop.tick(now_ms, !model.isAlone(now_ms) && wraps.length > 0 && wraps.every((wrap) => wrap.isVented(now_ms)));
+  const measured = !model.isAlone(now_ms) && wraps.length > 0 && wraps.every((wrap) => !wrap.isStale(now_ms));
+  stop.tick(now_ms, measured ? wraps.every((wrap) => wrap.isVented(now_ms)) : null);
   stopButton.dataset.step = stop.step;
   setText(stopText, stop.step === "idle" || stop.step === "failed" ? words.say("stop") : words.say(`stop_${stop.step}`));
   const detail = stop.step === "idle" ? "" : stop.isSlow(now_ms) ? words.say("stop_detail_slow") : words.say(`stop_detail_${stop.step}`);
@@ -119,10 +127,17 @@ function draw(): void {
   arrangeCards();
   alarmList.draw(findAlarms(model, words, now_ms));
   sessionPanel.draw(model, now_ms);
-  for (const card of cards) {
+  legs.hidden = cards.length === 0 || !narrow.matches;
+  cards.forEach((card, i) => {
     const wrap = model.wraps.get(card.name);
-    if (wrap !== undefined) card.draw(wrap, model, now_ms);
-  }
+    if (wrap === undefined) return;
+    card.draw(wrap, model, now_ms);
+    const calf = legCalves[i];
+    if (legs.hidden || calf === undefined) return;
+    const stale = card.isStale;
+    calf.draw(wrap.ring.latest(), stale);
+    setAttribute(calf.element, "aria-label", card.description);
+  });
   drawStop(now_ms);
   startDialog.tick(now_ms);
   const alone = model.isAlone(now_ms);

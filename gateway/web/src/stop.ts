@@ -6,6 +6,8 @@ export type StopStep = "idle" | "asked" | "acknowledged" | "vented" | "failed";
 export const ANSWER_MS = 3000;
 /** "Vented" stays readable for this long, then the button is what it was. */
 export const SHOWN_MS = 6000;
+/** What was measured before the answer could be on its way is no proof. */
+export const SETTLE_MS = 300;
 /** Longer than a chamber takes to empty: then the page says so. */
 export const SLOW_MS = 12000;
 
@@ -24,12 +26,12 @@ export class Stop {
     this.since_ms = now_ms;
   }
 
-  /** `vented`: every chamber of every wrap is measured vented, just now. Nothing to measure is no proof. */
-  tick(now_ms: number, vented: boolean): void {
+  /** `vented`: whether every chamber of every wrap is measured vented, just now; null when nothing is measured, which proves nothing. */
+  tick(now_ms: number, vented: boolean | null): void {
     const age_ms = now_ms - this.since_ms;
     if (this.step === "asked" && age_ms > ANSWER_MS) this.step = "failed";
-    else if ((this.step === "acknowledged" || this.step === "failed") && vented && age_ms > 300) this.move("vented", now_ms);
-    else if (this.step === "vented" && (age_ms > SHOWN_MS || !vented)) this.move("idle", now_ms);
+    else if ((this.step === "acknowledged" || this.step === "failed") && vented === true && age_ms > SETTLE_MS) this.move("vented", now_ms);
+    else if (this.step === "vented" && (age_ms > SHOWN_MS || vented === false)) this.move("idle", now_ms);
   }
 
   isSlow(now_ms: number): boolean {
