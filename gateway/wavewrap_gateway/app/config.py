@@ -12,17 +12,18 @@ from socket import gethostname
 from typing import Any
 
 from platformdirs import user_config_path, user_data_path
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, Secret, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, EnvSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict, SettingsError
 
 from wavewrap_gateway.adapters.mqtt_settings import MqttSettings
+from wavewrap_gateway.adapters.store_place import check_place, mask_place
 from wavewrap_gateway.core.key_lines import locate_keys
 from wavewrap_gateway.runtime.wrap import topic_name
 from wavewrap_protocol.errors import UsageError
 from wavewrap_protocol.limits import CEILING_DEFAULT_MMHG, CEILING_MAX_MMHG
 from wavewrap_protocol.payloads import WrapId
 
-__all__ = ["ConfigValue", "GatewayConfig", "MqttConfig", "config_path", "load_config", "show_config"]
+__all__ = ["ConfigValue", "GatewayConfig", "MqttConfig", "StorePlace", "config_path", "load_config", "show_config"]
 
 ENV_PREFIX = "WAVEWRAP_"
 
@@ -51,6 +52,13 @@ class MqttConfig(BaseModel):
         return MqttSettings.from_url(self.url.get_secret_value(), **given)
 
 
+class StorePlace(Secret[str]):
+    """Where the history is kept; shows itself without the password that a URL may hold."""
+
+    def _display(self) -> str:
+        return mask_place(self.get_secret_value())
+
+
 class GatewayConfig(BaseSettings):
     """All of it. ``names`` maps the serial number of a wrap to its name in topics."""
 
@@ -65,7 +73,21 @@ class GatewayConfig(BaseSettings):
     known_wraps: Path = Field(
         default_factory=lambda: user_data_path("wavewrap") / "wraps.json", description="the wraps paired with this host; keys lie beside it"
     )
+    record: bool = Field(default=True, description="keep every session in the store")
+    store: StorePlace = Field(
+        default_factory=lambda: StorePlace(str(user_data_path("wavewrap") / "history.sqlite")),
+        description="the history: path of an SQLite file, or postgresql://user@host/database",
+    )
     mqtt: MqttConfig = MqttConfig()
+
+    @field_validator("store")
+    @classmethod
+    def _check_store(cls, value: StorePlace) -> StorePlace:
+        try:
+            check_place(value.get_secret_value())
+        except UsageError as cause:
+            raise ValueError(str(cause)) from None
+        return value
 
     @property
     def bumble_keys(self) -> Path:

@@ -13,11 +13,14 @@ from wavewrap_gateway.adapters.mqtt_settings import MqttSettings
 from wavewrap_gateway.adapters.pacing import open_pacer
 from wavewrap_gateway.adapters.program_files import load_program
 from wavewrap_gateway.app.config import GatewayConfig
+from wavewrap_gateway.app.history import describe_session, open_history
 from wavewrap_gateway.app.known_wraps import load_known_wraps
 from wavewrap_gateway.core.lateness import Lateness
+from wavewrap_gateway.core.program import Program
 from wavewrap_gateway.core.wave import compile_wave
 from wavewrap_gateway.runtime.bridge import Bridge, Clocks, SessionView
 from wavewrap_gateway.runtime.publishing import BrokerChange, BrokerDown
+from wavewrap_gateway.runtime.recording import HistoryStore, SessionRecorder
 from wavewrap_gateway.runtime.roster import find_wraps, linked
 from wavewrap_gateway.runtime.session_runner import SessionRunner
 from wavewrap_gateway.runtime.ticker import Timer
@@ -46,22 +49,28 @@ class Gateway:
         bridge: Bridge,
         lateness: Lateness,
         timer: Timer,
-        clock: Callable[[], float],
+        clocks: Clocks,
         rng: Random,
+        history: HistoryStore | None,
     ) -> None:
         self._config = config
         self._publisher = publisher
         self._bridge = bridge
         self._lateness = lateness
         self._timer = timer
-        self._clock = clock
+        self._clocks = clocks
         self._rng = rng
+        self._history = history
+        self._program: Program | None = None
+        self._session_number = 0
         self.wraps = tuple(wraps)
         self.runner: SessionRunner | None = None
+        self.session_id: str | None = None
+        """Name of the last session in the history; ``None`` where nothing is recorded."""
 
     def prepare_session(self, source: str, duration_s: float | None) -> SessionRunner:
         """A session of the program ``source`` on every wrap. Raises :class:`wavewrap_protocol.errors.UsageError` or :class:`LinkError`."""
-        session_id = self._rng.randrange(1, 1 << 32)
+        self._session_number = self._rng.randrange(1, 1 << 32)
         runs: list[WrapRun] = []
         name = source
         for wrap in self.wraps:
@@ -69,10 +78,10 @@ class Gateway:
             if capabilities is None:
                 raise LinkError(f"{wrap.name} has not said what it is")
             program = load_program(source, capabilities.chambers, self._config.ceiling_mmhg, capabilities.queue_depth)
-            name = program.name
+            name, self._program = program.name, program
             wave = compile_wave(program, wrap.side, capabilities.chambers, duration_s)
-            runs.append(WrapRun(wrap, wave, session_id, self._config.ceiling_mmhg, self._clock))
-        self.runner = SessionRunner(name, runs, self._clock, self._lateness, self._timer)
+            runs.append(WrapRun(wrap, wave, self._session_number, self._config.ceiling_mmhg, self._clocks.monotonic_s))
+        self.runner = SessionRunner(name, runs, self._clocks.monotonic_s, self._lateness, self._timer)
         self.runner.observe = self._bridge.event
         return self.runner
 
@@ -84,7 +93,27 @@ class Gateway:
         return SessionView(self.runner.progress(), targets)
 
     async def play(self, runner: SessionRunner) -> SessionSummary:
-        """Run ``runner`` to its end, vent included, and publish its record."""
+        """Run ``runner`` to its end, vent included, publish its record and keep it in the history."""
+        recorder = self._record(runner)
+        summary: SessionSummary | None = None
+        try:
+            summary = await self._play(runner)
+        finally:
+            if recorder is not None:
+                recorder.finish(summary, self._clocks.monotonic_s())
+        return summary
+
+    def _record(self, runner: SessionRunner) -> SessionRecorder | None:
+        if self._history is None or self._program is None:
+            return None
+        unix_s = self._clocks.unix_s(self._clocks.monotonic_s())
+        head = describe_session(self._config, self._program, self._session_number, runner, unix_s)
+        recorder = SessionRecorder(self._history, head, runner.runs, self._clocks.unix_s)
+        self._bridge.witness = recorder.take_event
+        self.session_id = head.session_id
+        return recorder
+
+    async def _play(self, runner: SessionRunner) -> SessionSummary:
         self._bridge.session_view = self.view
         patience = _BrokerPatience(self._config.mqtt.patience_s, runner.request_stop)
         forget = self._publisher.add_listener(patience.on_change)
@@ -137,10 +166,12 @@ async def open_gateway(
     loop = asyncio.get_running_loop()
     clock = loop.time
     wall_offset_s = time.clock_gettime(time.CLOCK_REALTIME) - clock()
+    clocks = Clocks(clock, lambda host_s: host_s + wall_offset_s)
     async with AsyncExitStack() as stack:
         settings = config.mqtt.settings()
         known = load_known_wraps(config.known_wraps)
         addresses = known.resolve(addresses)
+        history = await stack.enter_async_context(open_history(config, lambda line: progress(f"wavewrap: {line}")))
         radio = await stack.enter_async_context(open_radio(config.radio, config.bumble_keys))
         if settings is None:
             broker = EmbeddedBroker()
@@ -158,14 +189,14 @@ async def open_gateway(
         wraps = [Wrap(radio, sighting, clock, Random(rng.random()), names) for sighting in sightings]
         lateness = Lateness()
         pacer = stack.enter_context(open_pacer(loop))
-        bridge = Bridge(config.gateway, wraps, publisher, Clocks(clock, lambda host_s: host_s + wall_offset_s), lateness)
+        bridge = Bridge(config.gateway, wraps, publisher, clocks, lateness)
         bridge.announce(__version__, config.radio, settings.base_topic, pacer.granted)
         await stack.enter_async_context(linked(wraps))
         for wrap in wraps:
             progress(f"{wrap.side.value}: {wrap.name}, battery {wrap.link.battery_pct} %")
         publishing = asyncio.create_task(bridge.run())
         try:
-            yield Gateway(config, wraps, publisher, bridge, lateness, pacer.timer, clock, rng)
+            yield Gateway(config, wraps, publisher, bridge, lateness, pacer.timer, clocks, rng, history)
         finally:
             publishing.cancel()
             await asyncio.gather(publishing, return_exceptions=True)

@@ -75,6 +75,8 @@ class Bridge:
         self._published: dict[str, WrapState] = {}
         self._info: BridgeInfo | None = None
         self.session_view: Callable[[], SessionView | None] = lambda: None
+        self.witness: Callable[[WrapEvent | BridgeEvent], None] = lambda _event: None
+        """Called with every event that is published."""
         publisher.add_listener(self._on_broker)
         for wrap in wraps:
             wrap.listen(self._on_event)
@@ -188,28 +190,25 @@ class Bridge:
             return
         now_s = self._clocks.monotonic_s()
         boot_id = wrap.link.capabilities.boot_id if wrap.link.capabilities is not None else None
-        self._publisher.publish(
-            "wrap_event",
-            WrapEvent(
-                gateway=self._gateway,
-                wrap=wrap.name,
-                boot_id=boot_id,
-                seq=self._number(wrap.name),
-                unix_s=self._unix_s(now_s),
-                kind=kind,
-                text=text,
-                tick=tick,
-            ),
-            wrap.name,
+        event = WrapEvent(
+            gateway=self._gateway,
+            wrap=wrap.name,
+            boot_id=boot_id,
+            seq=self._number(wrap.name),
+            unix_s=self._unix_s(now_s),
+            kind=kind,
+            text=text,
+            tick=tick,
         )
+        self._publisher.publish("wrap_event", event, wrap.name)
+        self.witness(event)
 
     def event(self, kind: str, text: str) -> None:
         """Publish something that happened to the gateway itself."""
-        now_s = self._clocks.monotonic_s()
-        self._publisher.publish(
-            "bridge_event",
-            BridgeEvent(gateway=self._gateway, seq=self._number(""), unix_s=self._unix_s(now_s), kind=kind, text=text),
-        )
+        unix_s = self._unix_s(self._clocks.monotonic_s())
+        event = BridgeEvent(gateway=self._gateway, seq=self._number(""), unix_s=unix_s, kind=kind, text=text)
+        self._publisher.publish("bridge_event", event)
+        self.witness(event)
 
     def publish_summary(self, summary: SessionSummary) -> None:
         """Publish the record of a session on the topic of each of its wraps."""
