@@ -19,13 +19,16 @@ from wavewrap_gateway.adapters.store_place import check_place, is_server, mask_p
 from wavewrap_gateway.adapters.store_schema import VERSION, migrate, read_version
 from wavewrap_protocol.errors import StoreError, UsageError
 
-__all__ = ["STORE_FAILURES", "Trouble", "begin", "classify", "explain", "open_engine", "prepare", "reading", "set_aside"]
+__all__ = ["STORE_FAILURES", "Trouble", "begin", "classify", "explain", "give_room_back", "open_engine", "prepare", "reading", "set_aside"]
 
 STORE_FAILURES = (SQLAlchemyError, OSError)
 """What a database and its file may raise."""
 
 BUSY_S = 5.0
 """Longest wait for another process that writes. Choice: far over the few ms that our own transactions take."""
+
+LOG_PAGES = 250
+"""The log is folded into the file when it has grown to so many pages of 4 kB. Choice: every minute or so, and a log of 1 MB."""
 
 CONNECT_S = 5
 STATEMENT_MS = 10_000
@@ -56,9 +59,12 @@ def open_engine(place: str) -> Engine:
 
     @event.listens_for(engine, "connect")
     def _set_up(connection: sqlite3.Connection, _record: object) -> None:
-        # Before the file has a first page, so that what is deleted later gives its room back.
-        connection.execute("PRAGMA auto_vacuum = INCREMENTAL")
+        if connection.execute("PRAGMA page_count").fetchone() == (0,):
+            # Before there is a first page; so what is deleted later can give its room back. On a file that exists it would take the right
+            # to write, which a reader must not need.
+            connection.execute("PRAGMA auto_vacuum = INCREMENTAL")
         connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute(f"PRAGMA wal_autocheckpoint = {LOG_PAGES}")
         connection.execute("PRAGMA foreign_keys = ON")
 
     @event.listens_for(engine, "begin")
@@ -133,6 +139,21 @@ def reading(place: str, *, writes: bool = False) -> Iterator[Connection]:
         raise StoreError(f"history {mask_place(place)}: {explain(cause)}") from cause
     finally:
         engine.dispose()
+
+
+def give_room_back(place: str) -> None:
+    """Shorten an SQLite file by what was deleted from it; a server sees to that by itself. Raises :class:`StoreError`."""
+    if is_server(place):
+        return
+    try:
+        connection = sqlite3.connect(sqlite_path(place), timeout=BUSY_S, isolation_level=None)
+        try:
+            # As a script, because this statement goes on for as long as it is asked for its next row.
+            connection.executescript("PRAGMA incremental_vacuum; PRAGMA wal_checkpoint(TRUNCATE);")
+        finally:
+            connection.close()
+    except sqlite3.Error as cause:
+        raise StoreError(f"history {place}: {_WORDS.get(_sqlite_code(cause) or 0, str(cause))}") from cause
 
 
 _WORDS = {

@@ -156,10 +156,9 @@ class StoreWriter:
                 batch = self._take()
             self._write(batch)
         with self._changed:
-            left = bool(batch) and self._failing
-            refused = self._refused
-        if left or refused:
-            self._tell(f"history {mask_place(self._place)}: the end of this session is not kept")
+            left = self._failing and (batch or self._records or self._frames)
+            if left or self._refused:
+                self._tell(f"history {mask_place(self._place)}: the end of this session is not kept")
         self._disconnect()
 
     def _take(self) -> RecordBatch:

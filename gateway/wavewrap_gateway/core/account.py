@@ -46,6 +46,11 @@ class SessionAccount:
             self._ticks.append(first_tick + index * frame.period_ms * 10)
             self._samples.extend(row)
 
+    def add_samples(self, ticks: NDArray[np.int64], samples_cmmhg: NDArray[np.int16]) -> None:
+        """Many samples at once, as :meth:`add_frame` takes a few; ``samples_cmmhg`` has shape (samples, chambers)."""
+        self._ticks.frombytes(ticks.astype(np.int64).tobytes())
+        self._samples.frombytes(samples_cmmhg.astype(np.int16).tobytes())
+
     def add_steps(self, steps: Iterable[ScheduledStep]) -> None:
         """Steps that the device answered for."""
         self._steps.extend(steps)
@@ -82,14 +87,14 @@ class SessionAccount:
                 found[step.at_s] = (offset_ms, step.uncertainty_s * 1000.0)
         return found
 
-    def _arrays(self) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    def samples(self) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
         """Ticks, shape (samples,), ascending and unique; pressures in mmHg, shape (samples, chambers)."""
         ticks = np.array(self._ticks, dtype=np.int64)
         pressure = np.array(self._samples, dtype=np.float64).reshape(-1, self._wave.chambers) / CMMHG_PER_MMHG
         unique, first = np.unique(ticks, return_index=True)
         return unique, pressure[first]
 
-    def _targets(self, ticks: NDArray[np.int64], chamber: int) -> NDArray[np.float64]:
+    def set_points_mmhg(self, ticks: NDArray[np.int64], chamber: int) -> NDArray[np.float64]:
         """Set-point of ``chamber`` at ``ticks`` as executed, mmHg."""
         at: list[float] = [float("-inf")]
         level: list[float] = [0.0]
@@ -109,7 +114,7 @@ class SessionAccount:
 
     def compressions(self) -> list[Compression]:
         """Every released compression of every chamber. One that is over is measured once: what a replay brings of it later is too late."""
-        ticks, pressure = self._arrays()
+        ticks, pressure = self.samples()
         steps = self.carried_out
         last: list[Compression] = []
         for at, measured in enumerate(self._measured):
@@ -121,29 +126,37 @@ class SessionAccount:
 
     def peaks_mmhg(self) -> list[float]:
         """Highest pressure of each chamber; 0 without a sample."""
-        _, pressure = self._arrays()
+        _, pressure = self.samples()
         return _rounded(pressure.max(axis=0)) if len(pressure) else [0.0] * self._wave.chambers
 
     def finals_mmhg(self) -> list[float]:
         """Last pressure of each chamber; 0 without a sample."""
-        _, pressure = self._arrays()
+        _, pressure = self.samples()
         return _rounded(pressure[-1]) if len(pressure) else [0.0] * self._wave.chambers
 
     def tracking_rms_mmhg(self) -> float:
         """Root mean square of measured minus target over all samples and chambers from the first to the last step carried out."""
-        ticks, pressure = self._arrays()
+        errors = self._errors_mmhg()
+        return round(float(np.sqrt(np.mean(errors**2))), 2) if len(errors) else 0.0
+
+    def chamber_tracking_rms_mmhg(self) -> list[float]:
+        """The same for each chamber."""
+        errors = self._errors_mmhg()
+        return _rounded(np.sqrt(np.mean(errors**2, axis=0))) if len(errors) else [0.0] * self._wave.chambers
+
+    def _errors_mmhg(self) -> NDArray[np.float64]:
+        """Measured minus target from the first to the last step carried out, shape (samples, chambers)."""
+        ticks, pressure = self.samples()
         steps = self.carried_out
-        if not steps or not len(ticks) or steps[0].actual_tick is None or steps[-1].actual_tick is None:
-            return 0.0
+        if not steps or steps[0].actual_tick is None or steps[-1].actual_tick is None:
+            return np.zeros((0, self._wave.chambers))
         inside = (ticks >= steps[0].actual_tick) & (ticks <= steps[-1].actual_tick)
-        if not inside.any():
-            return 0.0
-        targets = np.stack([self._targets(ticks[inside], chamber) for chamber in range(self._wave.chambers)], axis=1)
-        return round(float(np.sqrt(np.mean((pressure[inside] - targets) ** 2))), 2)
+        targets = np.stack([self.set_points_mmhg(ticks[inside], chamber) for chamber in range(self._wave.chambers)], axis=1)
+        return pressure[inside] - targets
 
     def cycles_and_shortfalls(self) -> tuple[Cycles, list[str]]:
         """Cycles delivered, and a sentence for every chamber and cycle that stayed under its target."""
-        ticks, pressure = self._arrays()
+        ticks, pressure = self.samples()
         spans: dict[int, list[int]] = defaultdict(list)
         done: dict[int, set[int]] = defaultdict(set)
         boosts_mmhg: dict[tuple[int, int], float] = {}

@@ -68,7 +68,7 @@ def unpack_samples(data: bytes, count: int, channels: int) -> Samples:
         flat = inflater.decompress(data, 2 * values + 1)
     except zlib.error as cause:
         raise StoreError(f"a chunk of {count} samples is damaged ({cause}): {_REMEDY}") from cause
-    if len(flat) != 2 * values:
+    if len(flat) != 2 * values or not inflater.eof:
         raise StoreError(f"a chunk holds not {count} samples of {channels} channels: {_REMEDY}")
     planes = np.frombuffer(flat, np.uint8).astype(np.uint16)
     folded = (planes[:values] | (planes[values:] << 8)).reshape(channels, count)

@@ -1,0 +1,184 @@
+"""Whole sessions on simulated wraps, recorded to a real file: what the history gives back is what the gateway knew, sample by sample."""
+
+import asyncio
+from pathlib import Path
+
+import pytest
+from tests.support.histories import make_head
+from tests.support.virtual_sessions import RecordingPublisher, make_short_program, prepare_session, summarise
+from tests.support.virtual_wraps import VirtualWraps, run_wraps
+
+from wavewrap_gateway.adapters.store_reader import load_session
+from wavewrap_gateway.adapters.store_writer import StoreWriter
+from wavewrap_gateway.app.config import GatewayConfig
+from wavewrap_gateway.app.history import describe_session
+from wavewrap_gateway.core.dose import measure_dose
+from wavewrap_gateway.core.history import RecordState
+from wavewrap_gateway.core.lateness import Lateness
+from wavewrap_gateway.core.recorded_session import RecordedSession
+from wavewrap_gateway.runtime.bridge import Bridge, Clocks
+from wavewrap_gateway.runtime.recording import SessionRecorder
+from wavewrap_gateway.runtime.session_runner import SessionRunner
+from wavewrap_gateway.runtime.wrap import Wrap
+from wavewrap_gateway.runtime.wrap_link import FrameArrived, LinkEvent
+from wavewrap_protocol.payloads import BridgeEvent, SessionSummary, WrapEvent
+from wavewrap_sim.virtual_time import run_virtual
+
+CYCLE_S = 9.0
+WALL_S = 1_700_000_000.0
+"""Of the loop's second 0."""
+
+
+class Recorded:
+    """A session that is recorded in ``place``, and what went past meanwhile."""
+
+    def __init__(self, place: Path, virtual: VirtualWraps, cycles: int) -> None:
+        self.place = str(place)
+        self.virtual = virtual
+        self.told: list[str] = []
+        clock = asyncio.get_running_loop().time
+        clocks = Clocks(clock, lambda host_s: host_s + WALL_S)
+        self.publisher = RecordingPublisher(clock)
+        self._bridge = Bridge("attic", virtual.wraps, self.publisher, clocks, Lateness())
+        self.program = make_short_program()
+        self.runner: SessionRunner = prepare_session(virtual, self.program, cycles * CYCLE_S)
+        self.runner.observe = self._bridge.event
+        self._writer = StoreWriter(self.place, "attic", self.told.append, lambda: WALL_S)
+        self._writer.start()
+        head = describe_session(GatewayConfig(gateway="attic"), self.program, 0xBEEF, self.runner, WALL_S + clock())
+        self.head = head
+        self._recorder = SessionRecorder(self._writer, head, self.runner.runs, clocks.unix_s)
+        self._bridge.witness = self._recorder.take_event
+        self.seen: dict[str, dict[tuple[int, int], tuple[int, ...]]] = {}
+        for wrap in virtual.wraps:
+            wrap.listen(self._look)
+        self._published = len(self.publisher.messages)
+        self.summary: SessionSummary | None = None
+
+    def _look(self, wrap: Wrap, event: LinkEvent) -> None:
+        if isinstance(event, FrameArrived) and self.summary is None:
+            frame = event.frame
+            samples = self.seen.setdefault(wrap.name, {})
+            samples |= {(frame.epoch, frame.seq + at): row for at, row in enumerate(frame.samples_cmmhg)}
+
+    async def play(self) -> RecordedSession:
+        """To the end; what the history has of it."""
+        outcome = await self.runner.run()
+        self.summary = summarise(self.runner, outcome)
+        self._recorder.finish(self.summary, asyncio.get_running_loop().time())
+        self._writer.close()
+        assert self.told == []
+        return load_session(self.place, "last")
+
+    def events(self) -> list[tuple[str, int, str, str]]:
+        """What was published since the session began."""
+        found: list[tuple[str, int, str, str]] = []
+        for message in self.publisher.messages[self._published :]:
+            if isinstance(message.payload, WrapEvent | BridgeEvent):
+                event = message.payload
+                found.append((event.wrap if isinstance(event, WrapEvent) else "", event.seq, event.kind, event.text))
+        return found
+
+
+def assert_all_is_kept(played: Recorded, session: RecordedSession) -> None:
+    """Every sample that came, every event that was published, and books that say what the gateway's own said."""
+    summary = played.summary
+    assert summary is not None
+    assert (session.head, session.state, session.summary) == (played.head, RecordState(summary.ended.value), summary)
+    assert session.unrecorded == 0
+    for side, run, told in zip(session.sides, played.runner.runs, summary.wraps, strict=True):
+        curves = side.curves
+        kept = {
+            (epoch, seq): tuple(row)
+            for epoch, seq, row in zip(curves.epoch.tolist(), curves.seq.tolist(), curves.pressure_cmmhg.tolist(), strict=True)
+        }
+        assert kept == played.seen[side.wrap.name]
+        assert curves.missing == told.samples.missing
+        # Those between the beginning of the record and the arming come on top.
+        assert len(curves) >= told.samples.received + told.samples.replayed
+        assert [(step.seq, step.actual_tick, step.target_mmhg) for step in side.account.carried_out] == [
+            (step.seq, step.actual_tick, step.target_mmhg) for step in run.account.carried_out
+        ]
+        assert side.account.cycles_and_shortfalls()[0] == told.cycles
+        assert side.account.tracking_rms_mmhg() == told.tracking_rms_mmhg
+        assert side.account.peaks_mmhg() == pytest.approx(told.peak_mmhg, abs=0.5)
+        assert measure_dose(side.account)[0].reached == told.cycles.delivered
+    assert sorted((event.wrap, event.seq, event.kind, event.text) for event in session.events) == sorted(played.events())
+
+
+def test_all_of_a_session_is_kept(tmp_path: Path) -> None:
+    async def work() -> None:
+        async with run_wraps(2) as virtual:
+            played = Recorded(tmp_path / "history.sqlite", virtual, cycles=2)
+            session = await played.play()
+            assert_all_is_kept(played, session)
+            assert session.ended_unix_s == pytest.approx(WALL_S + asyncio.get_running_loop().time(), abs=0.5)
+            first, last = (float(side.curves.unix_s[at]) for side in session.sides[:1] for at in (0, -1))
+            assert session.head.started_unix_s - 1.0 < first < last < (session.ended_unix_s or 0.0) + 0.01
+
+    run_virtual(work())
+
+
+def test_samples_that_come_again_after_a_fade_are_kept_once(tmp_path: Path) -> None:
+    async def work() -> None:
+        async with run_wraps(2) as virtual:
+            played = Recorded(tmp_path / "history.sqlite", virtual, cycles=3)
+
+            async def fade() -> None:
+                await asyncio.sleep(8.0)
+                await virtual.stations[0].cut_for(2.0)
+
+            fading = asyncio.ensure_future(fade())
+            session = await played.play()
+            await fading
+            assert_all_is_kept(played, session)
+            replayed = [int(side.curves.replayed.sum()) for side in session.sides]
+            assert replayed[0] > 50
+            assert replayed[1] == 0
+            assert session.sides[0].curves.missing == 0
+            assert "link_lost" in {event.kind for event in session.events}
+
+    run_virtual(work())
+
+
+def test_a_session_that_is_stopped_and_one_whose_wrap_restarts(tmp_path: Path) -> None:
+    async def work() -> None:
+        async with run_wraps(1) as virtual:
+            played = Recorded(tmp_path / "history.sqlite", virtual, cycles=2)
+            asyncio.get_running_loop().call_later(6.0, played.runner.request_stop, "enough")
+            session = await played.play()
+            assert (session.state, session.reason) == (RecordState.STOPPED, "enough")
+            assert_all_is_kept(played, session)
+
+            played = Recorded(tmp_path / "history.sqlite", virtual, cycles=2)
+            asyncio.get_running_loop().call_later(6.0, virtual.stations[0].reboot)
+            session = await played.play()
+            assert session.state is RecordState.FAULTED
+            assert "restarted during the session" in session.reason
+            curves = session.sides[0].curves
+            kept = set(zip(curves.epoch.tolist(), curves.seq.tolist(), strict=True))
+            assert kept == set(played.seen[session.sides[0].wrap.name])
+            # Ticks start over with the boot; the curve goes on.
+            assert (curves.line_tick[1:] >= curves.line_tick[:-1]).all()
+
+    run_virtual(work())
+
+
+def test_a_session_that_breaks_off_is_closed_as_such(tmp_path: Path) -> None:
+    async def work() -> None:
+        async with run_wraps(1) as virtual:
+            runner = prepare_session(virtual, make_short_program(), CYCLE_S)
+            place, told = str(tmp_path / "history.sqlite"), list[str]()
+            writer = StoreWriter(place, "attic", told.append, lambda: WALL_S)
+            writer.start()
+            recorder = SessionRecorder(writer, make_head(), runner.runs, lambda host_s: host_s + WALL_S)
+            recorder.finish(None, 1_000.0)
+            recorder.finish(None, 2_000.0)
+            recorder.take_event(BridgeEvent(gateway="attic", seq=1, unix_s=1.0, kind="late", text="too late"))
+            writer.close()
+            session = load_session(place, "last")
+            assert (session.state, session.reason) == (RecordState.INTERRUPTED, "the session was broken off")
+            assert session.ended_unix_s == WALL_S + 1_000.0
+            assert (session.events, told) == ([], [])
+
+    run_virtual(work())
