@@ -36,14 +36,12 @@ def print_session(session: RecordedSession, doses: Sequence[Sequence[ChamberDose
     console = Console()
     head = session.head
     end = session.state.value + (f" ({session.reason})" if session.reason else "")
-    console.print(
-        f"{head.session_id}: {head.program.name} on {head.gateway}, began {local_time(head.started_unix_s)}, {end}", soft_wrap=True
-    )
+    began = local_time(head.started_unix_s)
+    console.print(f"{head.session_id}: {head.program.name} on {head.gateway}, began {began}, {end}", soft_wrap=True, highlight=False)
     for side in session.sides:
         wrap = side.wrap
-        console.print(
-            f"{wrap.side.value}: {wrap.name} ({wrap.model}, serial {wrap.serial}, firmware {wrap.firmware}), {count_samples(side)}"
-        )
+        who = f"{wrap.name} ({wrap.model}, serial {wrap.serial}, firmware {wrap.firmware})"
+        console.print(f"{wrap.side.value}: {who}, {_count_samples(side)}", soft_wrap=True, highlight=False)
     if session.unrecorded:
         console.print(f"NOT KEPT: {session.unrecorded} samples, while the history could not be written")
     if session.summary is not None:
