@@ -32,8 +32,8 @@ RECORDS_BOUND = 20_000
 """What may wait, in frames and in events and steps. Choice: ten minutes of two wraps at 5 frames a second each, some 20 MB, and hours of
 events."""
 
-CLOSE_S = 20.0
-"""Longest wait for the last batch. Choice: over one connect and one statement of a server that does not answer."""
+CLOSE_S = 8.0
+"""Longest wait for the last batch. Choice: over what a file waits for another program (5 s), and well inside a service's time to stop."""
 
 SAME_START_S = 2.0
 """A process that started this near to the one that is looked for is the same: wall clocks are stepped by less than that in a session."""
