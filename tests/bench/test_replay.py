@@ -1,7 +1,6 @@
 """A session that was recorded on simulated wraps plays again the same; one that was not shows by how much."""
 
 import json
-import os
 import subprocess
 import sys
 from dataclasses import replace
@@ -13,22 +12,24 @@ from tests.support.recorded_sessions import CYCLE_S, Recorded
 from tests.support.virtual_wraps import run_wraps
 
 from wavewrap_bench.replay import replay_session
+from wavewrap_gateway.adapters.store_reader import load_session
 from wavewrap_gateway.adapters.store_writer import StoreWriter
 from wavewrap_gateway.core.recorded_curves import rebuild_account
 from wavewrap_gateway.core.recorded_session import RecordedSession
+from wavewrap_protocol.errors import UsageError
 from wavewrap_sim.scenario import CLEAR
 from wavewrap_sim.virtual_time import run_virtual
 
 
 @pytest.fixture(scope="module")
 def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A history with one session: a wrap, one cycle of the short program, stopped before a second one was over."""
+    """Where the history is."""
     return tmp_path_factory.mktemp("history") / "history.sqlite"
 
 
 @pytest.fixture(scope="module")
 def recorded(place: Path) -> RecordedSession:
-    """That session."""
+    """A session of one wrap and one cycle of the short program."""
 
     async def work() -> RecordedSession:
         async with run_wraps(1) as virtual:
@@ -75,8 +76,5 @@ def test_a_session_without_a_step_is_refused(tmp_path: Path) -> None:
         writer.add_frame(frame)
     writer.finish(make_end(head))
     writer.close()
-    command = [sys.executable, "-m", "wavewrap_gateway", "sessions", "replay", head.session_id[:8]]
-    variables = {**os.environ, "WAVEWRAP_STORE": str(place)}
-    done = subprocess.run(command, check=False, capture_output=True, text=True, timeout=100, env=variables)
-    told = f"wavewrap: session {head.session_id} never began: no step of it was carried out, so there is nothing to compare\n"
-    assert (done.returncode, done.stdout, done.stderr) == (1, "", told)
+    with pytest.raises(UsageError, match=f"session {head.session_id} never began: no step of it was carried out, so there is nothing"):
+        replay_session(load_session(str(place), "last"), CLEAR, seed=1)

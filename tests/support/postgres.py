@@ -3,12 +3,15 @@
 import os
 import pwd
 import shutil
+import signal
 import subprocess
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
+
+import psutil
 
 __all__ = ["PostgresServer", "missing_postgres", "run_postgres"]
 
@@ -74,6 +77,19 @@ class PostgresServer:
         pg_ctl = _find("pg_ctl")
         assert pg_ctl is not None
         self._run(pg_ctl, "-D", str(self._data), "-m", "immediate", "-w", "stop")
+
+    def pause(self) -> None:
+        """Stop it and all of its processes where they are: connections stay open and nothing is answered."""
+        self._signal(signal.SIGSTOP)
+
+    def resume(self) -> None:
+        """Let them go on."""
+        self._signal(signal.SIGCONT)
+
+    def _signal(self, number: signal.Signals) -> None:
+        chief = psutil.Process(int((self._data / "postmaster.pid").read_text().split()[0]))
+        for process in (chief, *chief.children(recursive=True)):
+            process.send_signal(number)
 
     @property
     def is_up(self) -> bool:

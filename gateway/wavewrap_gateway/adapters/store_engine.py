@@ -162,6 +162,7 @@ _WORDS = {
     sqlite3.SQLITE_CANTOPEN: "it cannot be opened: make the file and its folder writable, or configure another store",
     sqlite3.SQLITE_IOERR: "the disk fails, or is full: look at it",
     sqlite3.SQLITE_BUSY: "another program holds it locked: end that one",
+    sqlite3.SQLITE_CONSTRAINT: "the session was deleted while it ran",
     sqlite3.SQLITE_CORRUPT: "the file is damaged: the next session sets it aside and begins a new one",
     sqlite3.SQLITE_NOTADB: "the file is no SQLite database: the next session sets it aside and begins a new one",
 }

@@ -192,7 +192,8 @@ class StoreWriter:
             self._running.pop(end.session_id, None)
         if self._failing:
             self._failing = False
-            lost = sum(self._unrecorded.values())
+            with self._changed:
+                lost = sum(self._unrecorded.values())
             self._tell(f"history {mask_place(self._place)}: recording again, {lost} samples lost")
         return True
 

@@ -19,7 +19,8 @@ def local_time(unix_s: float) -> str:
 
 
 def print_entries(entries: Sequence[SessionEntry]) -> None:
-    """Print the list."""
+    """Print the list; which gateway it was is said where there are several."""
+    several = len({entry.gateway for entry in entries}) > 1
     table = Table(box=None, pad_edge=False, header_style="bold")
     for heading in ("session", "began", "program", "ended", "length", "samples"):
         table.add_column(heading, justify="right" if heading in ("length", "samples") else "left", no_wrap=heading != "program")
@@ -27,7 +28,8 @@ def print_entries(entries: Sequence[SessionEntry]) -> None:
         length = "" if entry.duration_s is None else f"{entry.duration_s:.0f} s"
         samples = f"{entry.samples}" + (f", {entry.unrecorded} lost" if entry.unrecorded else "")
         began = local_time(entry.started_unix_s)[:-3]
-        table.add_row(entry.session_id, began, entry.program, entry.state.value, length, samples)
+        program = f"{entry.program} on {entry.gateway}" if several else entry.program
+        table.add_row(entry.session_id, began, program, entry.state.value, length, samples)
     Console().print(table)
 
 

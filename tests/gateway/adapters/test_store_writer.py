@@ -1,6 +1,7 @@
 """The writer against real databases: all that was handed over comes back, whatever happens to the disk is told and survived."""
 
 import sqlite3
+import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -17,6 +18,7 @@ from tests.support.store_places import Place, open_places
 from wavewrap_gateway.adapters import store_engine, store_writer
 from wavewrap_gateway.adapters.store_batch import CUT_OFF, RecordBatch, write_batch
 from wavewrap_gateway.adapters.store_engine import open_engine, prepare
+from wavewrap_gateway.adapters.store_place import mask_place
 from wavewrap_gateway.adapters.store_reader import delete_sessions, list_sessions, load_session
 from wavewrap_gateway.adapters.store_writer import StoreWriter, this_process
 from wavewrap_gateway.core.history import RecordedFrame, RecordState, SessionHead
@@ -164,6 +166,22 @@ def test_names_of_sessions(place: Place) -> None:
     with pytest.raises(UsageError, match="no session is called 'nobody'"):
         delete_sessions(name, ["20260102-c", "nobody"])
     assert len(list_sessions(name, 10)) == 3
+
+
+def test_a_session_deleted_while_it_runs_is_kept_from_there_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(store_writer, "RETRY_S", 0.1)
+    name, head = str(tmp_path / "history.sqlite"), make_head()
+    with writing(name) as (writer, told):
+        writer.begin(head)
+        writer.add_event(make_event(head, 1))
+        wait_until(lambda: bool(known(name)))
+        assert delete_sessions(name, ["last"], running=True) == [head.session_id]
+        writer.add_event(make_event(head, 2))
+        wait_until(lambda: len(told) > 1)
+        writer.finish(make_end(head))
+    assert told[0] == f"history {name}: the session was deleted while it ran. The session goes on; what it records waits"
+    session = load_session(name, "last")
+    assert (session.state, [event.seq for event in session.events]) == (RecordState.COMPLETED, [2])
 
 
 def test_what_is_deleted_gives_its_room_back(tmp_path: Path) -> None:
@@ -319,3 +337,33 @@ def test_a_server_that_is_away_is_told_once_and_recorded_to_when_it_is_back(monk
         session = load_session(name, "last")
         assert [len(side.curves) for side in session.sides] == [600, 600]
         assert [event.seq for event in session.events] == [1]
+
+
+def test_a_server_that_answers_nothing_holds_nobody_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    missing = missing_postgres()
+    if missing is not None:
+        pytest.skip(missing)
+    monkeypatch.setattr(store_writer, "CLOSE_S", 0.5)
+    head = make_head()
+    with run_postgres() as server:
+        name = server.make_database("history")
+        with writing(name) as (writer, told):
+            writer.begin(head)
+            wait_until(lambda: bool(known(name)))
+            server.pause()
+            for number, frame in enumerate(make_frames(head, 60.0)):
+                writer.add_frame(frame)
+                writer.add_event(make_event(head, number + 1))
+            writer.finish(make_end(head))
+        # The writer was closed all the same.
+        assert told == [f"history {mask_place(name)}: it does not answer: the end of this session is not kept"]
+        server.resume()
+        # What was sent and not answered is there once it goes on; nothing is there twice.
+        wait_until(lambda: known(name)[0].state is RecordState.COMPLETED)
+        assert [len(side.curves) for side in load_session(name, "last").sides] == [3_000, 3_000]
+
+
+def test_a_driver_that_is_not_installed_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "psycopg", None)
+    with pytest.raises(UsageError, match=r"a store on PostgreSQL needs psycopg: pip install 'wavewrap\[postgres\]'"):
+        StoreWriter("postgresql://clinic/history", "attic", print, lambda: 0.0).start()

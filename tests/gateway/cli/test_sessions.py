@@ -2,6 +2,7 @@
 
 import csv
 import json
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -128,6 +129,12 @@ def test_parquet_holds_the_same_with_units_in_its_schema(run: Run, tmp_path: Pat
     assert table["seq"].to_pylist() == [int(row["seq"]) for row in rows]
     assert np.allclose(table["pressure_3_mmhg"].to_numpy(), [float(row["pressure_3_mmhg"]) for row in rows], atol=1e-4)
     assert np.allclose(table["target_1_mmhg"].to_numpy(), [float(row["target_1_mmhg"]) for row in rows], atol=1e-4)
+
+
+def test_parquet_without_pyarrow_is_refused_and_says_how(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "pyarrow", None)
+    told = refusal(run("export", "20231114-1", "--format", "parquet"), UsageError)
+    assert told == "Parquet needs pyarrow: pip install 'wavewrap[parquet]', or export to CSV"
 
 
 def test_plot_draws_every_chamber(run: Run, tmp_path: Path) -> None:
