@@ -52,6 +52,8 @@ def _is_alive(pid: int, started_unix_s: float) -> bool:
         return abs(process.create_time() - started_unix_s) < SAME_START_S and process.status() != psutil.STATUS_ZOMBIE
     except psutil.NoSuchProcess:
         return False
+    except psutil.AccessDenied:
+        return True  # somebody else's, and there
 
 
 class StoreWriter:
@@ -136,35 +138,39 @@ class StoreWriter:
 
     def _run(self) -> None:
         batch = RecordBatch()
-        closing = False
-        while not closing:
+        while True:
             ok = self._write(batch)
+            closing = self._wait(for_records=ok)
             if ok:
-                batch = RecordBatch()
-            with self._changed:
-                wait_s = RETRY_S if not ok else COMMIT_S if self._running else None
-                self._changed.wait_for(lambda ok=ok: self._closing or (ok and self._records.is_durable), wait_s)  # type: ignore[misc]
-                closing = self._closing
-                if ok:
-                    batch = self._take()
+                batch = self._take()
+            if closing:
+                break
         self._end(batch)
+
+    def _wait(self, *, for_records: bool) -> bool:
+        """Until it is time to write: records have come, or samples for long enough. Whether this is the end."""
+        wait_s = RETRY_S if not for_records else COMMIT_S if self._running else None
+        with self._changed:
+            self._changed.wait_for(lambda: self._closing or (for_records and self._records.is_durable), wait_s)
+            return self._closing
 
     def _end(self, batch: RecordBatch) -> None:
         """The last batch, and what came while it could not be written."""
         if self._write(batch):
-            with self._changed:
-                batch = self._take()
+            batch = self._take()
             self._write(batch)
         with self._changed:
             left = self._failing and (batch or self._records or self._frames)
-            if left or self._refused:
-                self._tell(f"history {mask_place(self._place)}: the end of this session is not kept")
+        if left or self._refused:
+            self._tell(f"history {mask_place(self._place)}: the end of this session is not kept")
         self._disconnect()
 
     def _take(self) -> RecordBatch:
-        """All that waits, as a batch. Hold the condition."""
-        batch, self._records = self._records, RecordBatch()
-        frames, self._frames = self._frames, deque()
+        """All that waits, as a batch."""
+        with self._changed:
+            batch, self._records = self._records, RecordBatch()
+            frames, self._frames = self._frames, deque()
+        # Not while somebody waits for the lock: after an outage this is the work of minutes.
         batch.add_frames(frames, self._numbers)
         self._running |= {head.session_id: head for head in batch.heads}
         return batch
@@ -204,7 +210,7 @@ class StoreWriter:
         if closed:
             _log.info("%d session(s) that were cut off are closed as interrupted", closed)
         if self._running:
-            # On a file that is new because the old one was damaged.
+            # Where the file is new because the old one was damaged, or somebody has deleted what runs.
             with begin(self._connection, durable=True):
                 write_heads(self._connection, list(self._running.values()))
 
