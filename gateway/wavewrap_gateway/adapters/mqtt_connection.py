@@ -19,7 +19,7 @@ from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode
 from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
-from wavewrap_gateway.adapters.mqtt_failures import UNSUPPORTED_VERSION, describe_failure, describe_refusal
+from wavewrap_gateway.adapters.mqtt_failures import UNSUPPORTED_VERSION, Refusal, describe_failure, describe_refusal, judge_answer
 from wavewrap_gateway.adapters.mqtt_settings import MqttSettings
 from wavewrap_gateway.runtime.publishing import Message
 from wavewrap_protocol.errors import BrokerError, UsageError
@@ -38,7 +38,7 @@ class NoAnswerError(BrokerError):
 
 
 class MqttConnection:
-    """``on_settled(mid, failure)`` and ``on_room()`` are called in the loop, never from inside :meth:`send`."""
+    """``on_settled(mid, refusal)`` and ``on_room()`` are called in the loop, never from inside :meth:`send`."""
 
     def __init__(
         self,
@@ -46,7 +46,7 @@ class MqttConnection:
         client_id: str,
         version: Literal["5", "3.1.1"],
         will: Message | None,
-        on_settled: Callable[[int, str | None], None],
+        on_settled: Callable[[int, Refusal | None], None],
         on_room: Callable[[], None],
     ) -> None:
         self._settings = settings
@@ -69,7 +69,7 @@ class MqttConnection:
         client.on_publish = self._note_publish
         client.on_socket_open = _set_nodelay
         client.on_socket_close = self._note_socket_close
-        self._settled: deque[tuple[int, str | None]] = deque()
+        self._settled: deque[tuple[int, Refusal | None]] = deque()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._dispatching = False
         self._fd: int | None = None
@@ -148,7 +148,7 @@ class MqttConnection:
         self._answered.set()
 
     def _note_publish(self, _client: Client, _data: object, mid: int, reason: ReasonCode, _properties: Properties | None) -> None:
-        self._settled.append((mid, str(reason) if reason.is_failure else None))
+        self._settled.append((mid, judge_answer(reason)))
         self._wake()
 
     def _note_disconnect(

@@ -1,6 +1,7 @@
 """The composition root: broker, publisher, radio, wraps and bridge of one gateway run, opened and closed in the right order."""
 
 import asyncio
+import logging
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -10,6 +11,7 @@ from wavewrap_gateway.adapters.ble import open_radio
 from wavewrap_gateway.adapters.broker import EMBEDDED_VERSION, EmbeddedBroker
 from wavewrap_gateway.adapters.mqtt import MqttPublisher
 from wavewrap_gateway.adapters.mqtt_settings import MqttSettings
+from wavewrap_gateway.adapters.outbox import Outbox, Trouble
 from wavewrap_gateway.adapters.pacing import open_pacer
 from wavewrap_gateway.adapters.program_files import load_program
 from wavewrap_gateway.app.config import GatewayConfig
@@ -17,9 +19,12 @@ from wavewrap_gateway.app.known_wraps import load_known_wraps
 from wavewrap_gateway.core.lateness import Lateness
 from wavewrap_gateway.core.wave import compile_wave
 from wavewrap_gateway.runtime.bridge import Bridge, Clocks, SessionView
+from wavewrap_gateway.runtime.message_queues import MessageQueues
 from wavewrap_gateway.runtime.publishing import BrokerChange, BrokerDown
+from wavewrap_gateway.runtime.recall import Recall
 from wavewrap_gateway.runtime.roster import find_wraps, linked
 from wavewrap_gateway.runtime.session_runner import SessionRunner
+from wavewrap_gateway.runtime.storage import MEMORY_BOUNDS, MemoryStorage, Storage
 from wavewrap_gateway.runtime.ticker import Timer
 from wavewrap_gateway.runtime.wrap import Wrap
 from wavewrap_gateway.runtime.wrap_run import WrapRun
@@ -33,6 +38,8 @@ DRAIN_S = 5.0
 """Longest wait for the broker to take what a session left."""
 
 Progress = Callable[[str], None]
+
+_log = logging.getLogger(__name__)
 
 
 class Gateway:
@@ -96,6 +103,7 @@ class Gateway:
             patience.cancel()
         self._bridge.event("session_ended", f"{outcome.ended.value}: {outcome.reason}")
         self._bridge.publish_states()
+        self._bridge.publish_samples()
         if self._publisher.connected:
             await self._publisher.drain(DRAIN_S)
         summary = runner.summary(outcome, self._publisher.counts())
@@ -137,17 +145,31 @@ async def open_gateway(
     loop = asyncio.get_running_loop()
     clock = loop.time
     wall_offset_s = time.clock_gettime(time.CLOCK_REALTIME) - clock()
+
+    def unix_s(host_s: float) -> float:
+        return host_s + wall_offset_s
+
     async with AsyncExitStack() as stack:
         settings = config.mqtt.settings()
         known = load_known_wraps(config.known_wraps)
         addresses = known.resolve(addresses)
         radio = await stack.enter_async_context(open_radio(config.radio, config.bumble_keys))
+        embedded = settings is None
         if settings is None:
             broker = EmbeddedBroker()
             stack.push_async_callback(broker.close)
             url = await broker.start()
             settings = MqttSettings.from_url(url, base_topic=config.mqtt.base_topic, version=EMBEDDED_VERSION)
-        publisher = MqttPublisher(settings, f"wavewrap-{config.gateway}")
+        troubles = _Troubles()
+        # What waits for somebody else's broker must not go to one that ends with this program, nor the other way round.
+        outbox = (
+            None
+            if embedded or not config.outbox.enabled
+            else await stack.enter_async_context(_open_outbox(config, clock, unix_s, troubles))
+        )
+        storage: Storage = MemoryStorage(MEMORY_BOUNDS, lambda: unix_s(clock())) if outbox is None else outbox
+        queues = MessageQueues(storage, lambda: unix_s(clock()), config.outbox.rules())
+        publisher = MqttPublisher(settings, f"wavewrap-{config.gateway}", queues)
         await publisher.start()
         stack.push_async_callback(publisher.close)
         progress(f"MQTT: {settings.safe_url}")
@@ -158,14 +180,54 @@ async def open_gateway(
         wraps = [Wrap(radio, sighting, clock, Random(rng.random()), names) for sighting in sightings]
         lateness = Lateness()
         pacer = stack.enter_context(open_pacer(loop))
-        bridge = Bridge(config.gateway, wraps, publisher, Clocks(clock, lambda host_s: host_s + wall_offset_s), lateness)
+        boot = int(unix_s(clock()) * 1000.0)  # of no other run, unless somebody sets the clock back to the millisecond
+        bridge = Bridge(config.gateway, boot, wraps, publisher, Clocks(clock, unix_s), lateness)
+        troubles.tell(bridge.event)
         bridge.announce(__version__, config.radio, settings.base_topic, pacer.granted)
         await stack.enter_async_context(linked(wraps))
         for wrap in wraps:
             progress(f"{wrap.side.value}: {wrap.name}, battery {wrap.link.battery_pct} %")
-        publishing = asyncio.create_task(bridge.run())
+        recall = Recall(wraps, {} if outbox is None else outbox.sample_runs)
+        work = [asyncio.create_task(bridge.run()), asyncio.create_task(recall.run())]
         try:
             yield Gateway(config, wraps, publisher, bridge, lateness, pacer.timer, clock, rng)
         finally:
-            publishing.cancel()
-            await asyncio.gather(publishing, return_exceptions=True)
+            for task in work:
+                task.cancel()
+            await asyncio.gather(*work, return_exceptions=True)
+            bridge.publish_samples()
+
+
+class _Troubles:
+    """Troubles of the outbox: a line on the log at once, an event as soon as there is a bridge to publish it."""
+
+    def __init__(self) -> None:
+        self._early: list[Trouble] = []
+        self._publish: Callable[[str, str], None] | None = None
+
+    def note(self, trouble: Trouble) -> None:
+        """It happened."""
+        _log.log(logging.WARNING if trouble.kind == "outbox_restored" else logging.ERROR, "%s", trouble.text)
+        if self._publish is None:
+            self._early.append(trouble)
+        else:
+            self._publish(trouble.kind, trouble.text)
+
+    def tell(self, publish: Callable[[str, str], None]) -> None:
+        """From now on, ``publish`` gets kind and text of each, and of those before."""
+        self._publish = publish
+        for trouble in self._early:
+            publish(trouble.kind, trouble.text)
+        self._early.clear()
+
+
+@asynccontextmanager
+async def _open_outbox(
+    config: GatewayConfig, clock: Callable[[], float], unix_s: Callable[[float], float], troubles: _Troubles
+) -> AsyncIterator[Outbox]:
+    outbox = Outbox(config.outbox_file, config.outbox.bounds(), lambda: unix_s(clock()), troubles.note)
+    await outbox.open()
+    try:
+        yield outbox
+    finally:
+        await outbox.close()

@@ -33,7 +33,7 @@ from wavewrap_protocol.payloads import (
 )
 from wavewrap_sim.virtual_time import run_virtual
 
-GATEWAY = "attic"
+GATEWAY, BOOT = "attic", 77
 NAMES = ("left-calf", "virtual-2")
 WALL_OFFSET_S = 1.7e9
 LEFT, RIGHT = NAMES
@@ -59,7 +59,7 @@ async def bridged() -> AsyncIterator[tuple[VirtualWraps, RecordingPublisher, Bri
         sightings = await find_wraps(gateway.radio, 2)
         wraps = [Wrap(gateway.radio, sighting, clock, Random(1), {"VIRTUAL-1": LEFT}) for sighting in sightings]
         publisher = RecordingPublisher(clock)
-        bridge = Bridge(GATEWAY, wraps, publisher, Clocks(clock, lambda host_s: host_s + WALL_OFFSET_S), Lateness())
+        bridge = Bridge(GATEWAY, BOOT, wraps, publisher, Clocks(clock, lambda host_s: host_s + WALL_OFFSET_S), Lateness())
         bridge.announce("0.0", "bumble:pipe", "wavewrap", Pacing(timer="loop", slack_ns=None, policy="other"))
         async with linked(wraps):
             running = asyncio.create_task(bridge.run())
