@@ -234,17 +234,18 @@ class MqttPublisher:
         connection = self._connection
         if connection is None:
             return
-        while len(self._in_flight) < self._window and not connection.congested:
-            outgoing = self._queues.take()
-            if outgoing is None:
-                self._set_alarm()
-                break
-            message = outgoing.message
-            limit_bytes = connection.maximum_packet_bytes
-            if limit_bytes is not None and len(message.body) + len(message.path) + _PACKET_EXTRA_BYTES > limit_bytes:
-                self._queues.refuse(outgoing, Verdict.IMPOSSIBLE, f"larger than the broker's limit of {limit_bytes} bytes")
-            else:
-                self._in_flight[connection.send(message)] = outgoing
+        with connection.together():
+            while len(self._in_flight) < self._window and not connection.congested:
+                outgoing = self._queues.take()
+                if outgoing is None:
+                    self._set_alarm()
+                    break
+                message = outgoing.message
+                limit_bytes = connection.maximum_packet_bytes
+                if limit_bytes is not None and len(message.body) + len(message.path) + _PACKET_EXTRA_BYTES > limit_bytes:
+                    self._queues.refuse(outgoing, Verdict.IMPOSSIBLE, f"larger than the broker's limit of {limit_bytes} bytes")
+                else:
+                    self._in_flight[connection.send(message)] = outgoing
         self._note_idle()
 
     def _set_alarm(self) -> None:

@@ -97,6 +97,8 @@ class Outbox:
         self._runs_unix_s = 0.0
         self._retry_unix_s = 0.0
         self._in_trouble = False
+        self.written = 0
+        """Messages that have gone into the file so far."""
 
     @property
     def durable(self) -> bool:
@@ -260,6 +262,7 @@ class Outbox:
         except FileUnusableError as cause:
             self._fail(cause)
             return []
+        self.written += len(appended)
         for kept in appended:
             self._shelf.pop(kept.message.data_class, kept.number)
         self._unremoved.clear()
