@@ -12,7 +12,8 @@ PINNED = {
     states: "PRESSURISING TRANSITIONS DeviceEvent next_state",
     payloads: (
         "TOPICS Availability BridgeEvent BridgeHealth BridgeInfo BridgeState ClockQuality Cycles Devices EndedHow Histogram MqttCounts "
-        "Pacing Payload Quantiles SampleCounts SessionProgress SessionSummary Side StepCounts Telemetry Topic WrapEvent WrapId WrapInfo "
+        "OutboxHealth Pacing Payload Quantiles SampleAccount SampleCounts SessionProgress "
+        "SessionSummary Side StepCounts Telemetry Topic WrapEvent WrapId WrapInfo "
         "WrapState WrapSummary"
     ),
 }

@@ -51,7 +51,7 @@ class _Batch:
 
     appended: list[Kept] = field(default_factory=list)
     removed: dict[int, DataClass] = field(default_factory=dict)
-    asked: list[Callable[[], None]] = field(default_factory=list)
+    asked: list[Callable[[], object]] = field(default_factory=list)
 
     def __len__(self) -> int:
         return len(self.appended) + len(self.removed) + len(self.asked)
@@ -155,7 +155,7 @@ class Outbox:
         """As of the last commit."""
         return self._size
 
-    def _ask(self, question: Callable[[], None]) -> None:
+    def _ask(self, question: Callable[[], object]) -> None:
         with self._lock:
             self._batch.asked.append(question)
         self._urgent.set()
@@ -253,6 +253,8 @@ class Outbox:
             removed.setdefault(data_class, []).append(number)
         runs = {(wrap, self._runs[wrap][0]): self._runs[wrap][1].runs() for wrap in self._unwritten_runs}
         try:
+            if self._in_trouble:
+                file.shrink()
             lost = file.write(appended, removed, runs, now_s)
             if removed and not appended:
                 file.tidy()

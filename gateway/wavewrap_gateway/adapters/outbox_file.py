@@ -199,10 +199,17 @@ class OutboxFile:
         at_unix_s = self._one(f"SELECT at_unix_s FROM {table} ORDER BY number LIMIT 1")
         return at_unix_s is not None and at_unix_s < before_unix_s
 
+    def shrink(self) -> None:
+        """Before another try on a disk that was full: give back what the journal holds."""
+        self._all("PRAGMA wal_checkpoint(TRUNCATE)")
+
     def tidy(self) -> None:
         """Give space back to the disk once the file is empty."""
         if self.rows == 0:
-            self._all("PRAGMA incremental_vacuum(1000)")
+            try:
+                self._connection.executescript("PRAGMA incremental_vacuum(2000)")  # execute() would stop after one page
+            except sqlite3.Error as cause:
+                raise _explained(cause) from cause
 
     def _all(self, sql: str, values: Sequence[object] = ()) -> list[tuple[Any, ...]]:
         try:

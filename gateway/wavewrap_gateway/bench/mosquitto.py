@@ -40,7 +40,13 @@ class Mosquitto:
             raise LocalError("mosquitto is not installed: install it, the benches of the data path want a real broker")
         config = self._folder / "mosquitto.conf"
         # Its default of 1000 queued messages throws away what it has acknowledged.
-        lines = [f"listener {self.port} 127.0.0.1", "allow_anonymous true", "set_tcp_nodelay true", "max_queued_messages 100000", "user root"]
+        lines = [
+            f"listener {self.port} 127.0.0.1",
+            "allow_anonymous true",
+            "set_tcp_nodelay true",
+            "max_queued_messages 100000",
+            "user root",
+        ]
         config.write_text("\n".join([*lines, *self._options, ""]))
         with (self._folder / "mosquitto.log").open("ab") as log:
             self._process = subprocess.Popen([program, "-c", str(config)], stdout=log, stderr=log)

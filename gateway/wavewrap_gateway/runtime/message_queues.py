@@ -1,7 +1,7 @@
 """Messages that wait for the broker: which goes next, what an answer of the broker means, and the counts.
 
-Order: latest states, then events in their order, then new telemetry, then telemetry out of the storage, at a limited rate. What is
-older than :data:`HISTORICAL_S` when it leaves is marked historical. Time is told by the ``unix_s`` that was passed in.
+Order: latest states, then events in their order, then new telemetry, then telemetry out of the storage. What is older than
+:data:`HISTORICAL_S` when it leaves is marked historical, and leaves at a limited rate. Time is told by the ``unix_s`` that was passed in.
 
 Not responsible for: how messages are kept (``storage``), connections and the window (the adapter).
 """
@@ -80,7 +80,7 @@ class MessageQueues:
         self._forsaken: dict[int, str] = {}  # resident, no longer in the storage: why
         self._connected = False
         self._hurry = False
-        self._tokens = 0.0
+        self._tokens = self._burst
         self._filled_s = unix_s()
         self._expired_s = unix_s()
         self._paused_until_s = 0.0
@@ -159,14 +159,19 @@ class MessageQueues:
             if not self._holds.admits(lane.backlog[0].message.path):
                 lane.shelve(lane.backlog.popleft())
                 continue
-            return lane.backlog.popleft() if self._may_backfill(now_s) else None
+            is_late = lane.backlog[0].at_unix_s < now_s - HISTORICAL_S
+            return lane.backlog.popleft() if not is_late or self._may_backfill(now_s) else None
         return None
+
+    @property
+    def _burst(self) -> float:
+        """A tenth of a second's worth at once: what was not used is not saved up."""
+        return max(1.0, self._rules.backfill_per_s / 10.0)
 
     def _may_backfill(self, now_s: float) -> bool:
         if self._hurry:
             return True
-        rate = self._rules.backfill_per_s
-        self._tokens = min(max(1.0, rate / 10.0), self._tokens + max(0.0, now_s - self._filled_s) * rate)
+        self._tokens = min(self._burst, self._tokens + max(0.0, now_s - self._filled_s) * self._rules.backfill_per_s)
         self._filled_s = now_s
         if self._tokens < 1.0:
             return False
@@ -309,7 +314,9 @@ class MessageQueues:
         if reason == Verdict.UNHEARD.value:
             self._unheard += len(lost)
             return
-        if lost and not self._drops[reason]:
+        if not lost:
+            return
+        if not self._drops[reason]:
             _log.error("%s: messages are dropped, the oldest telemetry first, and counted in bridge/health", reason)
         self._drops[reason] += len(lost)
         self._count_samples(lost)
