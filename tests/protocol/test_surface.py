@@ -12,7 +12,8 @@ PINNED = {
     states: "PRESSURISING TRANSITIONS DeviceEvent next_state",
     payloads: (
         "TOPICS Availability BridgeEvent BridgeHealth BridgeInfo BridgeState ClockQuality Cycles Devices EndedHow Histogram MqttCounts "
-        "Pacing Payload Quantiles SampleCounts Selection SessionProgress SessionSummary Side StepCounts Telemetry Topic WrapEvent "
+        "OutboxHealth Pacing Payload Quantiles SampleAccount SampleCounts Selection SessionProgress "
+        "SessionSummary Side StepCounts Telemetry Topic WrapEvent "
         "WrapId WrapInfo WrapState WrapSummary"
     ),
     requests: (

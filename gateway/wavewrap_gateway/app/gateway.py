@@ -8,15 +8,16 @@ from random import Random
 
 from wavewrap_gateway.adapters.ble import open_radio
 from wavewrap_gateway.adapters.broker import EMBEDDED_VERSION, EmbeddedBroker
-from wavewrap_gateway.adapters.mqtt import MqttPublisher
 from wavewrap_gateway.adapters.mqtt_settings import MqttSettings
 from wavewrap_gateway.adapters.pacing import open_pacer
 from wavewrap_gateway.adapters.program_files import load_program
 from wavewrap_gateway.app.config import GatewayConfig
 from wavewrap_gateway.app.known_wraps import load_known_wraps
+from wavewrap_gateway.app.outgoing import open_outgoing
 from wavewrap_gateway.core.lateness import Lateness
 from wavewrap_gateway.core.program import Program
 from wavewrap_gateway.runtime.bridge import Bridge, Clocks, SessionView
+from wavewrap_gateway.runtime.recall import Recall
 from wavewrap_gateway.runtime.roster import find_wraps, linked
 from wavewrap_gateway.runtime.session_desk import SessionDesk
 from wavewrap_gateway.runtime.session_runner import SessionRunner
@@ -24,7 +25,7 @@ from wavewrap_gateway.runtime.wrap import Wrap
 from wavewrap_protocol import __version__
 from wavewrap_protocol.payloads import SessionSummary
 
-__all__ = ["Gateway", "open_gateway", "start_embedded_broker"]
+__all__ = ["Gateway", "boot_number", "open_gateway", "start_embedded_broker"]
 
 Progress = Callable[[str], None]
 
@@ -66,6 +67,11 @@ async def start_embedded_broker(stack: AsyncExitStack, config: GatewayConfig, po
     return MqttSettings.from_url(url, base_topic=config.mqtt.base_topic, version=EMBEDDED_VERSION)
 
 
+def boot_number(wall_s: float) -> int:
+    """Tells a run of the gateway that began at ``wall_s`` from every other, unless somebody sets the clock back to the millisecond."""
+    return int(wall_s * 1000.0)
+
+
 @asynccontextmanager
 async def open_gateway(
     config: GatewayConfig, wanted: int, addresses: Sequence[str], rng: Random, progress: Progress
@@ -77,16 +83,22 @@ async def open_gateway(
     loop = asyncio.get_running_loop()
     clock = loop.time
     wall_offset_s = time.clock_gettime(time.CLOCK_REALTIME) - clock()
+    clocks = Clocks(clock, lambda host_s: host_s + wall_offset_s)
+
+    def wall_s() -> float:
+        return clock() + wall_offset_s
+
     async with AsyncExitStack() as stack:
         settings = config.mqtt.settings()
         known = load_known_wraps(config.known_wraps)
         addresses = known.resolve(addresses)
         radio = await stack.enter_async_context(open_radio(config.radio, config.bumble_keys))
+        embedded = settings is None
         if settings is None:
             settings = await start_embedded_broker(stack, config)
-        publisher = MqttPublisher(settings, f"wavewrap-{config.gateway}")
+        outgoing = await open_outgoing(stack, config, settings, wall_s, embedded=embedded)
+        publisher = outgoing.publisher
         await publisher.start()
-        stack.push_async_callback(publisher.close)
         progress(f"MQTT: {settings.safe_url}")
         progress(f"watch it: mosquitto_sub -h {settings.host} -p {settings.port} -t '{settings.base_topic}/#' -v")
         progress(f"radio: {config.radio}, looking for {len(addresses) or wanted} wrap(s)")
@@ -95,12 +107,14 @@ async def open_gateway(
         wraps = [Wrap(radio, sighting, clock, Random(rng.random()), names) for sighting in sightings]
         lateness = Lateness()
         pacer = stack.enter_context(open_pacer(loop))
-        bridge = Bridge(config.gateway, wraps, publisher, Clocks(clock, lambda host_s: host_s + wall_offset_s), lateness)
+        bridge = Bridge(config.gateway, boot_number(wall_s()), wraps, publisher, clocks, lateness)
+        outgoing.troubles.tell(bridge.event)
         bridge.announce(__version__, config.radio, settings.base_topic, pacer.granted)
         await stack.enter_async_context(linked(wraps))
         for wrap in wraps:
             progress(f"{wrap.side.value}: {wrap.name}, battery {wrap.link.battery_pct} %")
-        publishing = asyncio.create_task(bridge.run())
+        recall = Recall(lambda: bridge.wraps, outgoing.sample_runs)
+        work = [asyncio.create_task(bridge.run()), asyncio.create_task(recall.run())]
         desk = SessionDesk(
             bridge,
             publisher,
@@ -114,5 +128,7 @@ async def open_gateway(
         try:
             yield Gateway(config, wraps, desk)
         finally:
-            publishing.cancel()
-            await asyncio.gather(publishing, return_exceptions=True)
+            for task in work:
+                task.cancel()
+            await asyncio.gather(*work, return_exceptions=True)
+            bridge.publish_samples()

@@ -106,6 +106,7 @@ class SessionDesk:
             outcome = await runner.run()
             self._bridge.event("session_ended", f"{outcome.ended.value}: {outcome.reason}")
             self._bridge.publish_states()
+            self._bridge.publish_samples()
         finally:
             forget()
             patience.cancel()
