@@ -12,10 +12,11 @@ from socket import gethostname
 from typing import Annotated, Any
 
 from platformdirs import user_config_path, user_data_path
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, StringConstraints, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, Secret, SecretStr, StringConstraints, ValidationError, field_validator
 from pydantic_settings import BaseSettings, EnvSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict, SettingsError
 
 from wavewrap_gateway.adapters.mqtt_settings import MqttSettings
+from wavewrap_gateway.adapters.store_place import check_place, mask_place
 from wavewrap_gateway.core.key_lines import locate_keys
 from wavewrap_gateway.core.request_rules import DEFAULT_COMMANDS
 from wavewrap_gateway.runtime.message_queues import QueueRules
@@ -33,6 +34,7 @@ __all__ = [
     "HomeAssistantConfig",
     "MqttConfig",
     "OutboxConfig",
+    "StorePlace",
     "config_path",
     "load_config",
     "show_config",
@@ -106,6 +108,13 @@ class OutboxConfig(BaseModel):
         return QueueRules(self.backfill_per_s, self.unheard_s)
 
 
+class StorePlace(Secret[str]):
+    """Where the history is kept; shows itself without the password that a URL may hold."""
+
+    def _display(self) -> str:
+        return mask_place(self.get_secret_value())
+
+
 class GatewayConfig(BaseSettings):
     """All of it. ``names`` maps the serial number of a wrap to its name in topics."""
 
@@ -121,6 +130,11 @@ class GatewayConfig(BaseSettings):
         default_factory=lambda: user_data_path("wavewrap") / "wraps.json", description="the wraps paired with this host; keys lie beside it"
     )
     programs: Path = Field(default_factory=lambda: user_config_path("wavewrap") / "programs", description="your own, for the daemon")
+    record: bool = Field(default=True, description="keep every session in the store")
+    store: StorePlace = Field(
+        default_factory=lambda: StorePlace(str(user_data_path("wavewrap") / "history.sqlite")),
+        description="the history: path of an SQLite file, or postgresql://user@host/database",
+    )
     mqtt: MqttConfig = MqttConfig()
     commands: CommandsConfig = CommandsConfig()
     home_assistant: HomeAssistantConfig = HomeAssistantConfig()
@@ -130,6 +144,15 @@ class GatewayConfig(BaseSettings):
     def outbox_file(self) -> Path:
         """The outbox of this gateway."""
         return self.outbox.folder / f"{self.gateway}.sqlite"
+
+    @field_validator("store")
+    @classmethod
+    def _check_store(cls, value: StorePlace) -> StorePlace:
+        try:
+            check_place(value.get_secret_value())
+        except UsageError as cause:
+            raise ValueError(str(cause)) from None
+        return value
 
     @property
     def bumble_keys(self) -> Path:

@@ -21,6 +21,7 @@ from wavewrap_gateway.app.commands import Commands
 from wavewrap_gateway.app.config import GatewayConfig
 from wavewrap_gateway.app.fleet import Fleet
 from wavewrap_gateway.app.gateway import boot_number, start_embedded_broker
+from wavewrap_gateway.app.history import History, open_history
 from wavewrap_gateway.app.outgoing import open_outgoing
 from wavewrap_gateway.core.backoff import Backoff
 from wavewrap_gateway.core.home_assistant import Topics, describe_gateway, describe_wrap, gateway_id, wrap_id
@@ -113,6 +114,7 @@ async def open_daemon(config: GatewayConfig, rng: Random, port: int, progress: C
 
     async with AsyncExitStack() as stack:
         settings = config.mqtt.settings()
+        store = await stack.enter_async_context(open_history(config, _log.error))
         radio = await stack.enter_async_context(open_radio(config.radio, config.bumble_keys))
         embedded = settings is None
         if settings is None:
@@ -126,6 +128,7 @@ async def open_daemon(config: GatewayConfig, rng: Random, port: int, progress: C
         clocks = Clocks(clock, lambda host_s: host_s + read_wall_s() - clock())
         bridge = Bridge(config.gateway, boot_number(read_wall_s()), (), publisher, clocks, lateness)
         outgoing.troubles.tell(bridge.event)
+        history = History(config, store, clock, clocks.unix_s)
         desk = SessionDesk(
             bridge,
             publisher,
@@ -135,6 +138,7 @@ async def open_daemon(config: GatewayConfig, rng: Random, port: int, progress: C
             rng,
             ceiling_mmhg=config.ceiling_mmhg,
             patience_s=config.mqtt.patience_s,
+            record=history.record,
         )
         names: dict[str, str] = {}
         home = config.home_assistant
