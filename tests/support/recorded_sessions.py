@@ -37,7 +37,7 @@ class Recorded:
         clock = asyncio.get_running_loop().time
         clocks = Clocks(clock, lambda host_s: host_s + WALL_S)
         self.publisher = RecordingPublisher(clock)
-        self._bridge = Bridge("attic", virtual.wraps, self.publisher, clocks, Lateness())
+        self._bridge = Bridge("attic", 1, virtual.wraps, self.publisher, clocks, Lateness())
         self.program = make_short_program()
         self.runner: SessionRunner = prepare_session(virtual, self.program, cycles * CYCLE_S)
         self.runner.observe = self._bridge.event
@@ -46,7 +46,7 @@ class Recorded:
         head = describe_session(GatewayConfig(gateway="attic"), self.program, 0xBEEF, self.runner, WALL_S + clock())
         self.head = head
         self._recorder = SessionRecorder(self._writer, head, self.runner.runs, clocks.unix_s)
-        self._bridge.witness = self._recorder.take_event
+        self._bridge.watch(self._recorder.take_event)
         self.seen: dict[str, dict[tuple[int, int], tuple[int, ...]]] = {}
         for wrap in virtual.wraps:
             wrap.listen(self._look)

@@ -9,25 +9,40 @@ from dataclasses import dataclass
 from os import environ
 from pathlib import Path
 from socket import gethostname
-from typing import Any
+from typing import Annotated, Any
 
 from platformdirs import user_config_path, user_data_path
-from pydantic import BaseModel, ConfigDict, Field, Secret, SecretStr, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, Secret, SecretStr, StringConstraints, ValidationError, field_validator
 from pydantic_settings import BaseSettings, EnvSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict, SettingsError
 
 from wavewrap_gateway.adapters.mqtt_settings import MqttSettings
 from wavewrap_gateway.adapters.store_place import check_place, mask_place
 from wavewrap_gateway.core.key_lines import locate_keys
+from wavewrap_gateway.core.request_rules import DEFAULT_COMMANDS
+from wavewrap_gateway.runtime.message_queues import QueueRules
+from wavewrap_gateway.runtime.storage import Bounds
 from wavewrap_gateway.runtime.wrap import topic_name
 from wavewrap_protocol.errors import UsageError
 from wavewrap_protocol.limits import CEILING_DEFAULT_MMHG, CEILING_MAX_MMHG
 from wavewrap_protocol.payloads import WrapId
+from wavewrap_protocol.requests import CommandName
 
-__all__ = ["ConfigValue", "GatewayConfig", "MqttConfig", "StorePlace", "config_path", "load_config", "show_config"]
+__all__ = [
+    "CommandsConfig",
+    "ConfigValue",
+    "GatewayConfig",
+    "HomeAssistantConfig",
+    "MqttConfig",
+    "OutboxConfig",
+    "StorePlace",
+    "config_path",
+    "load_config",
+    "show_config",
+]
 
 ENV_PREFIX = "WAVEWRAP_"
 
-_TABLES = ("mqtt", "names")
+_TABLES = ("mqtt", "names", "commands", "home_assistant", "outbox")
 
 
 class MqttConfig(BaseModel):
@@ -52,6 +67,47 @@ class MqttConfig(BaseModel):
         return MqttSettings.from_url(self.url.get_secret_value(), **given)
 
 
+class CommandsConfig(BaseModel):
+    """Table ``[commands]``: what the daemon takes over MQTT. ``stop`` is always taken."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    allow: tuple[CommandName, ...] = DEFAULT_COMMANDS
+
+
+class HomeAssistantConfig(BaseModel):
+    """Table ``[home_assistant]``: whether the daemon announces itself and its wraps there."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    enabled: bool = False
+    prefix: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]+$")] = Field(
+        default="homeassistant", description="its discovery prefix"
+    )
+
+
+class OutboxConfig(BaseModel):
+    """Table ``[outbox]``: where messages wait for the broker, and how much of them. The gateway's own broker needs none and has none."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+
+    enabled: bool = Field(default=True, description="false: messages wait in memory and end with the gateway")
+    folder: Path = Field(default_factory=lambda: user_data_path("wavewrap") / "outbox")
+    max_rows: int = Field(default=1_000_000, ge=1000, description="half a day of two wraps")
+    max_mb: int = Field(default=500, ge=1)
+    max_age_h: float = Field(default=168.0, gt=0.0)
+    backfill_per_s: float = Field(default=200.0, ge=1.0, description="messages out of the file beside the live ones")
+    unheard_s: float = Field(default=300.0, ge=0.0, description="how long telemetry waits for somebody to subscribe to it")
+
+    def bounds(self) -> Bounds:
+        """What may wait in the file."""
+        return Bounds(self.max_rows, self.max_mb * 1_000_000, self.max_age_h * 3600.0)
+
+    def rules(self) -> QueueRules:
+        """What leaves it."""
+        return QueueRules(self.backfill_per_s, self.unheard_s)
+
+
 class StorePlace(Secret[str]):
     """Where the history is kept; shows itself without the password that a URL may hold."""
 
@@ -73,12 +129,21 @@ class GatewayConfig(BaseSettings):
     known_wraps: Path = Field(
         default_factory=lambda: user_data_path("wavewrap") / "wraps.json", description="the wraps paired with this host; keys lie beside it"
     )
+    programs: Path = Field(default_factory=lambda: user_config_path("wavewrap") / "programs", description="your own, for the daemon")
     record: bool = Field(default=True, description="keep every session in the store")
     store: StorePlace = Field(
         default_factory=lambda: StorePlace(str(user_data_path("wavewrap") / "history.sqlite")),
         description="the history: path of an SQLite file, or postgresql://user@host/database",
     )
     mqtt: MqttConfig = MqttConfig()
+    commands: CommandsConfig = CommandsConfig()
+    home_assistant: HomeAssistantConfig = HomeAssistantConfig()
+    outbox: OutboxConfig = Field(default_factory=OutboxConfig)
+
+    @property
+    def outbox_file(self) -> Path:
+        """The outbox of this gateway."""
+        return self.outbox.folder / f"{self.gateway}.sqlite"
 
     @field_validator("store")
     @classmethod
@@ -150,7 +215,8 @@ def show_config(path: Path | None = None) -> list[ConfigValue]:
             source = f"environment {_variable(key)}"
         elif key in in_file:
             source = f"{origin}:{locate_keys(text).get(tuple(key.split('.')), 1)}"
-        values.append(ConfigValue(key, str(value), source))
+        shown = ", ".join(map(str, value)) if isinstance(value, tuple) else str(value)
+        values.append(ConfigValue(key, shown, source))
     return values
 
 
@@ -197,12 +263,13 @@ def _environment() -> dict[str, Any]:
 def _fault(cause: ValidationError, text: str, origin: str, in_environment: dict[str, Any]) -> str:
     """The first fault in one line, with its place."""
     detail = cause.errors(include_url=False, include_input=False)[0]
-    path = tuple(part for part in detail["loc"] if part != "[key]")
+    path = tuple(part for part in detail["loc"] if part != "[key]" and not isinstance(part, int))
     key = ".".join(str(part) for part in path)
     lines = locate_keys(text)
     place = f"environment {_variable(key)}" if key in in_environment or path not in lines else f"{origin}:{lines[path]}"
     if detail["type"] == "extra_forbidden":
-        known = sorted(GatewayConfig.model_fields if len(path) == 1 else MqttConfig.model_fields)
+        table = GatewayConfig.model_fields[str(path[0])].annotation if len(path) > 1 else GatewayConfig
+        known = sorted(table.model_fields) if isinstance(table, type) and issubclass(table, BaseModel) else []
         return f"{place}: {key}: unknown key; there are {', '.join(known)}"
     return f"{place}: {key}: {detail['msg']}"
 

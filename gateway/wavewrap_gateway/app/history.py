@@ -10,12 +10,12 @@ from datetime import UTC, datetime
 from wavewrap_gateway.app.config import GatewayConfig
 from wavewrap_gateway.core.history import RecordedWrap, SessionHead
 from wavewrap_gateway.core.program import Program
-from wavewrap_gateway.runtime.recording import HistoryStore
+from wavewrap_gateway.runtime.recording import HistoryStore, SessionRecorder
 from wavewrap_gateway.runtime.session_runner import SessionRunner
 from wavewrap_gateway.runtime.wrap_run import WrapRun
 from wavewrap_protocol import __version__
 
-__all__ = ["describe_session", "open_history"]
+__all__ = ["History", "describe_session", "open_history"]
 
 
 @asynccontextmanager
@@ -41,6 +41,28 @@ async def open_history(config: GatewayConfig, tell: Callable[[str], None]) -> As
         yield writer
     finally:
         await asyncio.shield(asyncio.to_thread(writer.close))
+
+
+class History:
+    """Makes the records of sessions in ``store``; ``clock`` is host time, ``unix_s`` turns it into wall time."""
+
+    def __init__(
+        self, config: GatewayConfig, store: HistoryStore | None, clock: Callable[[], float], unix_s: Callable[[float], float]
+    ) -> None:
+        self._config = config
+        self._store = store
+        self._clock = clock
+        self._unix_s = unix_s
+        self.last_id: str | None = None
+        """Name of the last session; ``None`` where nothing is recorded."""
+
+    def record(self, program: Program, number: int, runner: SessionRunner) -> SessionRecorder | None:
+        """Begin to record ``runner``'s session, ``number`` on its wraps."""
+        if self._store is None:
+            return None
+        head = describe_session(self._config, program, number, runner, self._unix_s(self._clock()))
+        self.last_id = head.session_id
+        return SessionRecorder(self._store, head, runner.runs, self._unix_s)
 
 
 def describe_session(config: GatewayConfig, program: Program, number: int, runner: SessionRunner, unix_s: float) -> SessionHead:

@@ -74,8 +74,9 @@ class SessionRecorder:
         self._store.add_steps([RecordedStep.of(self._id, number, first + at, step) for at, step in enumerate(steps)])
 
     def take_event(self, event: WrapEvent | BridgeEvent) -> None:
-        """An event that was published."""
-        if not self._finished:
+        """An event that was published; that of a wrap in another session is not ours."""
+        others = isinstance(event, WrapEvent) and all(event.wrap != run.wrap.name for run in self._runs)
+        if not self._finished and not others:
             self._store.add_event(RecordedEvent.of(self._id, event))
 
     def finish(self, summary: SessionSummary | None, ended_s: float) -> None:

@@ -113,7 +113,8 @@ def test_programs(
         ("radio = \n", "gateway.toml: Invalid value (at line 1, column 9): write it as TOML"),
         (
             "\nradios = 1",
-            "gateway.toml:2: radios: unknown key; there are ceiling_mmhg, gateway, known_wraps, mqtt, names, radio, record, store",
+            "gateway.toml:2: radios: unknown key; "
+            "there are ceiling_mmhg, commands, gateway, home_assistant, known_wraps, mqtt, names, outbox, programs, radio, record, store",
         ),
         (
             '[mqtt]\nulr = "x"',

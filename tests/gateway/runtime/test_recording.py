@@ -113,7 +113,7 @@ def test_a_session_that_breaks_off_is_closed_as_such(tmp_path: Path) -> None:
             recorder = SessionRecorder(writer, make_head(), runner.runs, lambda host_s: host_s + WALL_S)
             recorder.finish(None, 1_000.0)
             recorder.finish(None, 2_000.0)
-            recorder.take_event(BridgeEvent(gateway="attic", seq=1, unix_s=1.0, kind="late", text="too late"))
+            recorder.take_event(BridgeEvent(gateway="attic", gateway_boot=1, seq=1, unix_s=1.0, kind="late", text="too late"))
             writer.close()
             session = load_session(place, "last")
             assert (session.state, session.reason) == (RecordState.INTERRUPTED, "the session was broken off")
