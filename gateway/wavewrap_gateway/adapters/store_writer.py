@@ -209,14 +209,21 @@ class StoreWriter:
                 return False
             else:
                 break
-        for end in batch.ends:
-            self._running.pop(end.session_id, None)
+        with self._changed:
+            lost = sum(self._unrecorded.values())
+            for end in batch.ends:
+                self._forget(end.session_id)
         if self._failing:
             self._failing = False
-            with self._changed:
-                lost = sum(self._unrecorded.values())
             self._tell(f"history {mask_place(self._place)}: recording again, {lost} samples lost")
         return True
+
+    def _forget(self, session_id: str) -> None:
+        """A session that is over: a gateway that runs for months plays many. Hold the condition."""
+        head = self._running.pop(session_id, None)
+        for number in range(0 if head is None else len(head.wraps)):
+            self._numbers.pop((session_id, number), None)
+        self._unrecorded.pop(session_id, None)
 
     def _connect(self) -> None:
         assert self._engine is not None  # the thread begins after it is made
