@@ -4,6 +4,7 @@ Environment: ``WAVEWRAP_RADIO``, ``WAVEWRAP_MQTT__URL`` and so on, two underscor
 refused with the place it came from.
 """
 
+import re
 import tomllib
 from dataclasses import dataclass
 from os import environ
@@ -92,10 +93,10 @@ class GatewayConfig(BaseSettings):
     mqtt: MqttConfig = MqttConfig()
     outbox: OutboxConfig = Field(default_factory=OutboxConfig)
 
-    @property
-    def outbox_file(self) -> Path:
-        """The outbox of this gateway."""
-        return self.outbox.folder / f"{self.gateway}.sqlite"
+    def outbox_file(self, broker: MqttSettings) -> Path:
+        """The outbox of this gateway for ``broker``: what waits for one must not go to another."""
+        host = re.sub(r"[^a-z0-9.-]+", "-", broker.host.lower())
+        return self.outbox.folder / f"{self.gateway}@{host}-{broker.port}.sqlite"
 
     @property
     def bumble_keys(self) -> Path:

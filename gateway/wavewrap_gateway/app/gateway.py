@@ -165,7 +165,7 @@ async def open_gateway(
         outbox = (
             None
             if embedded or not config.outbox.enabled
-            else await stack.enter_async_context(_open_outbox(config, clock, unix_s, troubles))
+            else await stack.enter_async_context(_open_outbox(config, settings, clock, unix_s, troubles))
         )
         storage: Storage = MemoryStorage(MEMORY_BOUNDS, lambda: unix_s(clock())) if outbox is None else outbox
         queues = MessageQueues(storage, lambda: unix_s(clock()), config.outbox.rules())
@@ -223,9 +223,9 @@ class _Troubles:
 
 @asynccontextmanager
 async def _open_outbox(
-    config: GatewayConfig, clock: Callable[[], float], unix_s: Callable[[float], float], troubles: _Troubles
+    config: GatewayConfig, broker: MqttSettings, clock: Callable[[], float], unix_s: Callable[[float], float], troubles: _Troubles
 ) -> AsyncIterator[Outbox]:
-    outbox = Outbox(config.outbox_file, config.outbox.bounds(), lambda: unix_s(clock()), troubles.note)
+    outbox = Outbox(config.outbox_file(broker), config.outbox.bounds(), lambda: unix_s(clock()), troubles.note)
     await outbox.open()
     try:
         yield outbox

@@ -23,6 +23,7 @@ from wavewrap_gateway.bench.data_books import Books
 from wavewrap_gateway.bench.mosquitto import Mosquitto, run_mosquitto
 from wavewrap_gateway.bench.report import BenchReport, Check, describe_machine
 from wavewrap_gateway.bench.subscriber import Subscriber
+from wavewrap_protocol.errors import LinkError
 
 __all__ = ["FADES_S", "KILLS", "bench_data"]
 
@@ -55,14 +56,17 @@ async def bench_data(kills: int = KILLS, fades_s: Sequence[float] = FADES_S, qui
             books = Books()
             subscriber = Subscriber(broker.port, "wavewrap/#", books.receive)
             subscriber.start()
-            begun_s = time.monotonic()
             try:
                 async with simulator(WRAPS, CHAMBERS, SEED, folder / "sim.jsonl", scenario) as child:
+                    begun_s = time.monotonic()
                     gateway = _Gateway(folder, child.radio, broker)
                     try:
-                        await gateway.keep_for(START_S + quiet_s)
+                        await _begin(gateway, books)
+                        await gateway.keep_for(quiet_s)
                         books.end_quiet()
-                        await gateway.keep_for(sum(fades_s) + FADE_GAP_S * len(fades_s))
+                        if fades_s:
+                            end_s = START_S + quiet_s + sum(fades_s) + FADE_GAP_S * len(fades_s)
+                            await gateway.keep_for(end_s - (time.monotonic() - begun_s))
                         broker_kills = asyncio.create_task(_kill_broker(broker, kills, rng))
                         for _ in range(kills):
                             await gateway.keep_for(rng.uniform(*GATEWAY_LIVES_S))
@@ -130,10 +134,19 @@ async def _kill_broker(broker: Mosquitto, kills: int, rng: Random) -> None:
         await asyncio.to_thread(broker.start)
 
 
+async def _begin(gateway: "_Gateway", books: Books) -> None:
+    """Until samples of every wrap come."""
+    begun_s = time.monotonic()
+    while books.wraps_heard() < WRAPS:
+        if time.monotonic() - begun_s > SETTLE_S:
+            raise LinkError(f"no telemetry of {WRAPS} wraps within {SETTLE_S:g} s: run 'wavewrap demo' to see why")
+        await gateway.keep_for(0.2)
+
+
 async def _settle(gateway: "_Gateway", books: Books) -> float:
     """Leave everything in peace until nothing is missing any more, or the time is over; how long that took."""
     begun_s = time.monotonic()
-    await gateway.keep_for(START_S / 2.0)
+    books.forget_accounts()
     while time.monotonic() - begun_s < SETTLE_S and not books.is_whole():
         await gateway.keep_for(0.5)
     return time.monotonic() - begun_s

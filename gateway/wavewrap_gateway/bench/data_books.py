@@ -18,7 +18,7 @@ TRUTH_PERIOD_MS = 100
 """How often the simulator logs the true pressures."""
 
 OFF_TRUTH_MMHG = 5.0
-"""A sample further than this from the true pressure of its instant is another one's. Choice: over the sensor's error, under any set-point."""
+"""Further than this from the true pressure of its instant a sample is another one's. Choice: over the sensor's error, under set-points."""
 
 AHEAD = 250
 """Samples that the simulator may have taken and the account does not know of yet: some seconds on the way."""
@@ -87,6 +87,17 @@ class Books:
     def over_batch_ms(self) -> Quantiles:
         """From the first sample of a batch to the subscriber, less the length of the batch."""
         return quantiles(list(self._over_batch_ms))
+
+    def wraps_heard(self) -> int:
+        """Wraps whose telemetry has come."""
+        with self._lock:
+            return sum(bool(wrap.columns) for wrap in self._wraps.values())
+
+    def forget_accounts(self) -> None:
+        """Only an account that comes from now on counts."""
+        with self._lock:
+            for wrap in self._wraps.values():
+                wrap.account = None
 
     def is_whole(self) -> bool:
         """Whether nothing is missing, and everything that is accounted for has come."""
