@@ -6,7 +6,7 @@ The link itself asks at once for every gap that it sees (``wrap_link``); this is
 
 import asyncio
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from wavewrap_gateway.core.link_state import Ready
 from wavewrap_gateway.core.telemetry import Gap
@@ -24,10 +24,10 @@ _log = logging.getLogger(__name__)
 
 
 class Recall:
-    """``runs``, by name and boot of a wrap, are the samples that an earlier run of the gateway had."""
+    """``wraps`` are those to look after now; ``runs``, by name and boot of a wrap, the samples that an earlier run of the gateway had."""
 
-    def __init__(self, wraps: Sequence[Wrap], runs: Mapping[tuple[str, int], Sequence[tuple[int, int]]]) -> None:
-        self._wraps = tuple(wraps)
+    def __init__(self, wraps: Callable[[], Iterable[Wrap]], runs: Mapping[tuple[str, int], Sequence[tuple[int, int]]]) -> None:
+        self._wraps = wraps
         self._runs = dict(runs)
         self._missing: dict[Wrap, int] = {}
         self._gone: set[Gap] = set()
@@ -35,7 +35,7 @@ class Recall:
     async def run(self) -> None:
         """Until cancelled."""
         while True:
-            for wrap in self._wraps:
+            for wrap in self._wraps():
                 if isinstance(wrap.link.state, Ready):
                     try:
                         await self._look(wrap)

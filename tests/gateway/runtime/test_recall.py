@@ -50,7 +50,7 @@ async def listen(air: CuttableAir, memory: dict[tuple[str, int], list[tuple[int,
         wrap = Wrap(gateway.radio, sighting, asyncio.get_running_loop().time, Random(1))
         wrap.listen(note)
         async with linked([wrap]):
-            recalling = asyncio.create_task(Recall([wrap], memory).run())
+            recalling = asyncio.create_task(Recall(lambda: [wrap], memory).run())
             await asyncio.sleep(for_s)
             recalling.cancel()
             await asyncio.gather(recalling, return_exceptions=True)
