@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
-from wavewrap_gateway.bench.data import FADES_S, KILLS, QUIET_S, bench_data
+from wavewrap_gateway.bench.data import FADES_S, KILLS, QUIET_S, bench_data, bench_data_short
 from wavewrap_gateway.bench.gateway import bench_gateway
 from wavewrap_gateway.bench.host import bench_host
 from wavewrap_gateway.bench.report import BenchReport, print_report
@@ -24,7 +24,7 @@ JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object 
 _BENCHES: dict[str, Callable[[], Coroutine[Any, Any, BenchReport]]] = {
     "gateway": bench_gateway,
     "throughput": bench_throughput,
-    "data": bench_data,
+    "data": bench_data_short,
 }
 """What ``all`` runs here; ``timing`` runs in a program of its own and brings the host's rows with it."""
 
