@@ -160,10 +160,11 @@ def test_a_repetition_is_answered_again_and_not_carried_out_again(rig: DaemonRig
 
 
 def test_the_answer_goes_where_mqtt_5_says_with_its_correlation(asker: Asker) -> None:
-    answer = asker.ask_raw("health", body(transaction="to-me"), response_topic="answers/me", correlation=b"\x00\x01")
+    wanted = body(transaction="to-me", **expiring(program="short"))
+    answer = asker.ask_raw("select", wanted, response_topic="answers/me", correlation=b"\x00\x01")
     assert (answer.topic, answer.correlation, answer.body["status"], answer.retained) == ("answers/me", b"\x00\x01", "ok", False)
-    again = asker.ask_raw("health", body(transaction="to-me"), correlation=b"other")
-    assert (again.topic, again.correlation, again.body) == ("wavewrap/bridge/response/health", b"other", answer.body)
+    again = asker.ask_raw("select", wanted, correlation=b"other")
+    assert (again.topic, again.correlation, again.body) == ("wavewrap/bridge/response/select", b"other", answer.body)
 
 
 @pytest.mark.parametrize("topic", ["wavewrap/bridge/request/start", "wavewrap", "wavewrap/left-leg", "homeassistant/device/x/config"])

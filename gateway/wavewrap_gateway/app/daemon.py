@@ -120,7 +120,9 @@ async def open_daemon(config: GatewayConfig, rng: Random, port: int, progress: C
         stack.push_async_callback(publisher.close)
         lateness = Lateness()
         pacer = stack.enter_context(open_pacer(loop))
-        bridge = Bridge(config.gateway, (), publisher, Clocks(clock, lambda host_s: host_s + read_wall_s() - clock()), lateness)
+        bridge = Bridge(
+            config.gateway, (), publisher, Clocks(clock, lambda host_s: host_s + read_wall_s() - clock()), lateness, idle_telemetry=False
+        )
         desk = SessionDesk(
             bridge,
             publisher,

@@ -12,6 +12,7 @@ import typer
 from wavewrap_gateway.bench.gateway import bench_gateway
 from wavewrap_gateway.bench.host import bench_host
 from wavewrap_gateway.bench.report import BenchReport, print_report
+from wavewrap_gateway.bench.requests import bench_requests
 
 __all__ = ["app"]
 
@@ -19,7 +20,7 @@ app = typer.Typer(help="Benches: figures with limits, beside a reference of the 
 
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object a bench.")]
 
-_BENCHES: dict[str, Callable[[], Coroutine[Any, Any, BenchReport]]] = {"gateway": bench_gateway}
+_BENCHES: dict[str, Callable[[], Coroutine[Any, Any, BenchReport]]] = {"gateway": bench_gateway, "requests": bench_requests}
 """What ``all`` runs here; ``timing`` runs in a program of its own and brings the host's rows with it."""
 
 _PROGRAMS = ("timing", "plant", "control", "safety")
@@ -32,6 +33,12 @@ def gateway(
 ) -> None:
     """CPU and memory of gateway and simulator, two wraps at 50 Hz, beside a bare script."""
     _finish([asyncio.run(bench_gateway(window_s))], as_json)
+
+
+@app.command("requests")
+def requests(stops: Annotated[int, typer.Option(min=1, help="Stops in each scene.")] = 300, as_json: JsonOption = False) -> None:
+    """How soon the daemon answers a stop: idle, flooded with requests in a session, after an outage of the broker."""
+    _finish([asyncio.run(bench_requests(stops))], as_json)
 
 
 @app.command("host")

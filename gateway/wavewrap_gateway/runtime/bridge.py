@@ -64,14 +64,24 @@ class SessionView:
 
 
 class Bridge:
-    """Publishes for ``wraps`` under the gateway id ``gateway``."""
+    """Publishes for ``wraps`` under the gateway id ``gateway``; samples of wraps that are in no session only with ``idle_telemetry``."""
 
-    def __init__(self, gateway: str, wraps: Sequence[Wrap], publisher: Publisher, clocks: Clocks, lateness: Lateness) -> None:
+    def __init__(
+        self,
+        gateway: str,
+        wraps: Sequence[Wrap],
+        publisher: Publisher,
+        clocks: Clocks,
+        lateness: Lateness,
+        *,
+        idle_telemetry: bool = True,
+    ) -> None:
         self._gateway = gateway
         self._wraps: dict[Wrap, Callable[[], None]] = {}
         self._publisher = publisher
         self._clocks = clocks
         self._lateness = lateness
+        self._idle_telemetry = idle_telemetry
         self._started_s = clocks.monotonic_s()
         self._event_numbers: defaultdict[str, int] = defaultdict(int)
         self._available: dict[str, bool] = {}
@@ -160,7 +170,7 @@ class Bridge:
                 pass
 
     def _publish_frame(self, wrap: Wrap, frame: Frame) -> None:
-        if wrap.link.identity is None:
+        if wrap.link.identity is None or not (self._idle_telemetry or self.session_view(wrap.name)):
             return
         sync = wrap.link.clock_sync
         columns = [[cmmhg_to_mmhg(value) for value in column] for column in zip(*frame.samples_cmmhg, strict=True)]

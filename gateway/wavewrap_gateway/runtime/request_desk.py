@@ -12,6 +12,7 @@ from typing import Any, Protocol
 from pydantic import BaseModel
 
 from wavewrap_gateway.core.request_rules import (
+    READING,
     Incoming,
     RefusedError,
     TransactionMemory,
@@ -135,13 +136,15 @@ class RequestDesk:
         return StopResponse(status="ok", transaction=request.transaction, data=data)
 
     def _take(self, incoming: Incoming, topic: str, request: Request) -> None:
-        outcome = self._memory.find(incoming.command, request.transaction, incoming.body)
+        name = CommandName(incoming.command)
+        outcome = None if name in READING else self._memory.find(name, request.transaction, incoming.body)
         if outcome is None:
             if len(self._pending) >= PENDING_MAX:
                 raise RefusedError(Reason.BUSY, f"{PENDING_MAX} requests are being carried out: wait for their answers")
             outcome = asyncio.get_running_loop().create_future()
-            self._memory.add(incoming.command, request.transaction, incoming.body, self._clock(), outcome)
-            self._start(self._carry_out(CommandName(incoming.command), request, outcome))
+            if name not in READING:
+                self._memory.add(name, request.transaction, incoming.body, self._clock(), outcome)
+            self._start(self._carry_out(name, request, outcome))
         # For one that is done already it is called at once.
         outcome.add_done_callback(lambda done: None if done.cancelled() else self._answer(topic, incoming, done.result()))
 
@@ -164,7 +167,8 @@ class RequestDesk:
             response = REQUESTS[name].response.model_validate({"status": "ok", "transaction": request.transaction, "data": data})
         outcome.set_result(response)
         if response.error is None:
-            self._tell("request", f"{name}: carried out")
+            if name not in READING:
+                self._tell("request", f"{name}: carried out")
         else:
             self._tell_refusal(f"{name}: {response.error}")
 
