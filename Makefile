@@ -20,7 +20,7 @@ demo: venv  ## two simulated wraps, a broker, the gateway and one recovery sessi
 	$(BIN)/wavewrap demo
 
 test: venv  ## every test that needs no hardware
-	$(BIN)/pytest
+	$(BIN)/pytest -n 2 --dist loadgroup
 
 lint: venv  ## style, types and the contracts between the floors
 	$(BIN)/ruff check .

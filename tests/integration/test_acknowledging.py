@@ -9,6 +9,8 @@ import pytest
 from tests.support.processes import Ended, run_gateway, run_simulator
 from tests.support.session_programs import write_short_program
 
+pytestmark = pytest.mark.realtime
+
 
 @dataclass(frozen=True)
 class Scenes:

@@ -10,6 +10,8 @@ from multiprocessing import get_context
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict
+from rich.console import Console
+from rich.progress import track
 
 from wavewrap_bench.safety_rig import play_batch
 from wavewrap_bench.safety_runs import FAULT_KINDS, Batch, find_batch, make_batches, make_short_batches
@@ -70,11 +72,20 @@ def play_short(board: Board, seed: int) -> Campaign:
 
 
 def play_campaign(board: Board, seed: int, singles: int = SINGLES, doubles: int = DOUBLES, quiet_h: float = QUIET_H) -> Campaign:
-    """The whole campaign, on two cores."""
+    """The whole campaign, on two cores; a terminal sees how far it is."""
     batches = make_batches(board, seed, singles, doubles, quiet_h)
+    console = Console(stderr=True)
     with ProcessPoolExecutor(WORKERS, get_context("spawn")) as pool:
-        played = list(pool.map(play_batch, batches, [board] * len(batches)))
-    return evaluate(board, seed, [outcome for outcomes in played for outcome in outcomes])
+        played = track(
+            pool.map(play_batch, batches, [board] * len(batches)),
+            "batches",
+            len(batches),
+            console=console,
+            transient=True,
+            disable=not console.is_terminal,
+        )
+        outcomes = [outcome for batch in played for outcome in batch]
+    return evaluate(board, seed, outcomes)
 
 
 def evaluate(board: Board, seed: int, outcomes: Sequence[Outcome]) -> Campaign:
