@@ -43,8 +43,8 @@ Handler = Callable[[Any], Awaitable[BaseModel]]
 class RequestChannel(Protocol):
     """The way to whoever asks. Every method is called in the loop and returns at once; what cannot be sent now is given up."""
 
-    def answer(self, topic: str, body: bytes, correlation: bytes | None) -> None:
-        """Publish an answer on the full topic ``topic``."""
+    def answer(self, topic: str, body: bytes, correlation: bytes | None, *, urgent: bool = False) -> None:
+        """Publish an answer on the full topic ``topic``, before all others where it is ``urgent``."""
 
 
 class Handlers(Protocol):
@@ -173,7 +173,8 @@ class RequestDesk:
             self._tell_refusal(f"{name}: {response.error}")
 
     def _answer(self, topic: str, incoming: Incoming, response: Response) -> None:
-        self._channel.answer(topic, response.model_dump_json().encode(), incoming.correlation)
+        urgent = isinstance(response, StopResponse)
+        self._channel.answer(topic, response.model_dump_json().encode(), incoming.correlation, urgent=urgent)
 
 
 def _refusal(command: str, transaction: str | None, reason: Reason, text: str) -> Response:
