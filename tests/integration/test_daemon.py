@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 from tests.support.asking import Asker, expiring
 from tests.support.brokers import Collector, Mosquitto, find_free_port, needs_mosquitto
@@ -284,6 +285,14 @@ async def without_a_broker_it_has_one_of_its_own_where_clients_look_for_it(tmp_p
         daemon.send(signal.SIGINT)
         ended = await daemon.ended()
         assert (ended.code, ended.left_running) == (128 + signal.SIGINT, [])
+        # When it dies, nobody could stop anything any more.
+        async with start(tmp_path, "wavewrap_gateway", "gateway", "--port", port, "--radio", radio) as again:
+            await again.wait_for_line("ready")
+            (child,) = psutil.Process(again.pid).children()
+            child.kill()
+            ended = await again.ended()
+        assert ended.code == 1
+        assert ended.lines[-1] == "wavewrap: the embedded MQTT broker ended (exit code -9): start again, or give a broker's URL"
 
 
 async def a_radio_that_is_gone_ends_it_and_a_session_with_it(tmp_path: Path) -> None:
@@ -297,7 +306,37 @@ async def a_radio_that_is_gone_ends_it_and_a_session_with_it(tmp_path: Path) -> 
         assert "the radio" in ended.lines[-1] or "adapter" in ended.lines[-1], ended.lines
 
 
+async def a_fault_is_shown_and_only_that_fault_is_acknowledged(tmp_path: Path) -> None:
+    tmp_path.joinpath("faults.toml").write_text('[[fault]]\nkind = "hose_off"\nat_s = 0.0\nchamber = 1\n', encoding="utf-8")
+    arguments = ("--wraps", 1, "--faults", tmp_path / "faults.toml")
+    async with open_daemon_rig(tmp_path, simulator_arguments=arguments) as rig, Collector(rig.broker.port) as collector:
+        write_known_wraps(rig.folder, rig.simulator.radio, wraps=1)
+        broker = Broker(collector)
+        with Asker(rig.broker.port) as asker:
+            await broker.until(lambda seen: _state(seen).link == "ready", "link")
+            refused = await asyncio.to_thread(asker.ask, "acknowledge", expiring(wrap="left-leg", fault="no_rise"))
+            assert refused.body["error"] == "left-leg has no fault to acknowledge"
+            await asyncio.to_thread(lambda: asker.do("start", program="short"))
+            await broker.until(lambda seen: _state(seen).fault == "no_rise", "fault")
+            await broker.until(lambda seen: _state(seen).session is None, "end of the session")
+            refused = await asyncio.to_thread(asker.ask, "start", expiring(program="short"))
+            assert (refused.reason, "the fault NO_RISE" in refused.body["error"]) == ("failed", True)
+            await broker.until(lambda seen: _state(seen).session is None, "end of the second session")
+            refused = await asyncio.to_thread(asker.ask, "acknowledge", expiring(wrap="left-leg", fault="leak"))
+            assert "the fault NO_RISE" in refused.body["error"]
+            assert (await asyncio.to_thread(asker.do, "health"))["wraps"][0]["fault"] == "no_rise"
+            await asyncio.to_thread(lambda: asker.do("acknowledge", wrap="left-leg", fault="no_rise"))
+            await broker.until(lambda seen: _state(seen).fault is None, "end of the fault")
+
+
+def _state(seen: dict[str, bytes]) -> WrapState:
+    body = seen.get("wavewrap/left-leg")
+    nothing = '{"gateway":"","id":"x","side":"left","boot_id":null,"link":"","device_state":null,"fault":null,"pressure_mmhg":null,'
+    return WrapState.model_validate_json(body or nothing + '"target_mmhg":null,"battery_pct":null,"clock":null,"session":null}')
+
+
 STORIES = (
+    a_fault_is_shown_and_only_that_fault_is_acknowledged,
     a_radio_that_is_gone_ends_it_and_a_session_with_it,
     from_a_stranger_to_a_device_of_home_assistant_and_back,
     waits_for_its_broker_outlives_it_and_vents_when_it_is_ended,

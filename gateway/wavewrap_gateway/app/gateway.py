@@ -58,12 +58,12 @@ class Gateway:
         return await self._desk.play(runner)
 
 
-async def start_embedded_broker(stack: AsyncExitStack, config: GatewayConfig, port: int = 0) -> MqttSettings:
+async def start_embedded_broker(stack: AsyncExitStack, config: GatewayConfig, port: int = 0) -> tuple[MqttSettings, EmbeddedBroker]:
     """A broker of our own that ends with ``stack``. Raises :class:`wavewrap_protocol.errors.BrokerError`."""
     broker = EmbeddedBroker(port)
     stack.push_async_callback(broker.close)
     url = await broker.start()
-    return MqttSettings.from_url(url, base_topic=config.mqtt.base_topic, version=EMBEDDED_VERSION)
+    return MqttSettings.from_url(url, base_topic=config.mqtt.base_topic, version=EMBEDDED_VERSION), broker
 
 
 @asynccontextmanager
@@ -83,7 +83,7 @@ async def open_gateway(
         addresses = known.resolve(addresses)
         radio = await stack.enter_async_context(open_radio(config.radio, config.bumble_keys))
         if settings is None:
-            settings = await start_embedded_broker(stack, config)
+            settings, _ = await start_embedded_broker(stack, config)
         publisher = MqttPublisher(settings, f"wavewrap-{config.gateway}")
         await publisher.start()
         stack.push_async_callback(publisher.close)
