@@ -133,6 +133,7 @@ class MqttRequests:
         self._link: _Link | None = None
         self._empty_s = 0.0
         self._read_up_to_s = 0.0
+        self._to_clear: list[str] = []
         self._hurry = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
         self.on_request: Callable[[Incoming], None] = lambda _incoming: None
@@ -164,9 +165,14 @@ class MqttRequests:
             self._link.publish(_Outgoing(topic, body, False, correlation), urgent=urgent)
 
     def retain(self, topic: str, body: bytes) -> None:
-        """Publish ``body`` retained on the full topic ``topic``, or clear it where ``body`` is empty; lost while the broker is away."""
+        """Publish ``body`` retained on the full topic ``topic``; lost while the broker is away, for it is said again when it is back.
+
+        An empty body clears the topic, then if not now.
+        """
         if self._link is not None:
             self._link.publish(_Outgoing(topic, body, True, None), urgent=False)
+        elif not body:
+            self._to_clear.append(topic)
 
     def hurry(self) -> None:
         """The broker is known to be there: do not wait before the next try."""
@@ -199,6 +205,9 @@ class MqttRequests:
                 link.subscribe([f"{self._prefix}+", *self._others])
                 _log.info("requests: listening on %s as MQTT %s", self._settings.safe_url, self._version)
                 up_s = asyncio.get_running_loop().time()
+                to_clear, self._to_clear = self._to_clear, []
+                for topic in to_clear:
+                    self.retain(topic, b"")
                 self.on_up()
                 await link.lost.wait()
                 if asyncio.get_running_loop().time() - up_s >= STABLE_S:
