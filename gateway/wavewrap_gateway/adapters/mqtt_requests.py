@@ -21,9 +21,11 @@ from paho.mqtt.reasoncodes import ReasonCode
 from paho.mqtt.subscribeoptions import SubscribeOptions
 
 from wavewrap_gateway.adapters.mqtt_connection import MqttConnection, NoAnswerError
+from wavewrap_gateway.adapters.mqtt_failures import Refusal
 from wavewrap_gateway.adapters.mqtt_settings import MqttSettings
 from wavewrap_gateway.core.backoff import Backoff
 from wavewrap_gateway.core.request_rules import Incoming
+from wavewrap_gateway.runtime.message_queues import Verdict
 from wavewrap_protocol.errors import WavewrapError
 from wavewrap_protocol.requests import REQUEST_MAX_BYTES
 
@@ -106,10 +108,11 @@ class _Link(MqttConnection):
             self._in_flight.add(self._client.publish(one.topic, one.body, 1, one.retained, properties).mid)
         self._watch_writable()
 
-    def _settle(self, mid: int, failure: str | None) -> None:
+    def _settle(self, mid: int, refusal: Refusal | None) -> None:
         self._in_flight.discard(mid)
-        if failure is not None:
-            _log.warning("requests: the broker refused an answer: %s", failure)
+        # That nobody listens for an answer any more is no news.
+        if refusal is not None and refusal.verdict is not Verdict.UNHEARD:
+            _log.warning("requests: the broker refused an answer: %s", refusal.reason)
 
 
 def _note_subscribed(_client: Client, _data: object, _mid: int, reasons: list[ReasonCode], _properties: Properties | None) -> None:

@@ -13,6 +13,7 @@ from wavewrap_gateway.bench.gateway import bench_gateway
 from wavewrap_gateway.bench.host import bench_host
 from wavewrap_gateway.bench.report import BenchReport, print_report
 from wavewrap_gateway.bench.requests import bench_requests
+from wavewrap_gateway.bench.throughput import MESSAGES, bench_throughput
 
 __all__ = ["app"]
 
@@ -20,7 +21,11 @@ app = typer.Typer(help="Benches: figures with limits, beside a reference of the 
 
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object a bench.")]
 
-_BENCHES: dict[str, Callable[[], Coroutine[Any, Any, BenchReport]]] = {"gateway": bench_gateway, "requests": bench_requests}
+_BENCHES: dict[str, Callable[[], Coroutine[Any, Any, BenchReport]]] = {
+    "gateway": bench_gateway,
+    "requests": bench_requests,
+    "throughput": bench_throughput,
+}
 """What ``all`` runs here; ``timing`` runs in a program of its own and brings the host's rows with it."""
 
 _PROGRAMS = ("timing", "plant", "control", "safety")
@@ -39,6 +44,14 @@ def gateway(
 def requests(stops: Annotated[int, typer.Option(min=1, help="Stops in each scene.")] = 300, as_json: JsonOption = False) -> None:
     """How soon the daemon answers a stop: idle, flooded with requests in a session, after an outage of the broker."""
     _finish([asyncio.run(bench_requests(stops))], as_json)
+
+
+@app.command("throughput")
+def throughput(
+    messages: Annotated[int, typer.Option(min=1000, help="Messages through each path.")] = MESSAGES, as_json: JsonOption = False
+) -> None:
+    """Messages a second from payload to subscriber through the outbox file, beside persist-queue's SQLiteAckQueue."""
+    _finish([asyncio.run(bench_throughput(messages))], as_json)
 
 
 @app.command("host")

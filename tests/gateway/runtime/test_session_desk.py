@@ -27,7 +27,7 @@ async def at_the_desk() -> AsyncIterator[tuple[VirtualWraps, SessionDesk, Record
     clock = asyncio.get_running_loop().time
     async with run_wraps(2) as virtual:
         publisher = RecordingPublisher(clock)
-        bridge = Bridge("attic", virtual.wraps, publisher, Clocks(clock, lambda host_s: host_s), Lateness(), idle_telemetry=False)
+        bridge = Bridge("attic", 1, virtual.wraps, publisher, Clocks(clock, lambda host_s: host_s), Lateness(), idle_telemetry=False)
         desk = SessionDesk(bridge, publisher, Lateness(), LoopTimer(), clock, Random(1), ceiling_mmhg=80.0, patience_s=PATIENCE_S)
         running = asyncio.create_task(bridge.run())
         try:
