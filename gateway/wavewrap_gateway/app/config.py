@@ -59,12 +59,13 @@ class MqttConfig(BaseModel):
     key_file: Path | None = None
     base_topic: str = "wavewrap"
     patience_s: float = Field(default=10.0, ge=0.0, description="a running session stops when the broker is gone for longer")
+    idle_telemetry: bool = Field(default=False, description="whether the daemon publishes samples outside of sessions, too")
 
     def settings(self) -> MqttSettings | None:
         """The broker to use, ``None`` for the embedded one. Raises :class:`UsageError`."""
         if self.url is None:
             return None
-        given = self.model_dump(exclude={"url", "patience_s"}, exclude_none=True)
+        given = self.model_dump(exclude={"url", "patience_s", "idle_telemetry"}, exclude_none=True)
         return MqttSettings.from_url(self.url.get_secret_value(), **given)
 
 

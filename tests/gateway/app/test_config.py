@@ -243,6 +243,31 @@ def test_a_host_called_bridge_can_run_a_gateway(monkeypatch: pytest.MonkeyPatch)
     assert GatewayConfig().gateway == "bridge-1"
 
 
+def test_what_the_daemon_may_be_asked_is_a_list_of_commands(write: Write, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert sorted(load_config().commands.allow) == ["health", "pause", "programs", "stop"]
+    path = write('[commands]\nallow = ["start", "health"]\n')
+    assert load_config(path).commands.allow == ("start", "health")
+    assert {value.key: value.value for value in show_config(path)}["commands.allow"] == "start, health"
+    assert origins(path)["commands.allow"] == f"{path}:2"
+    monkeypatch.setenv("WAVEWRAP_COMMANDS__ALLOW", '["boost"]')
+    assert load_config(path).commands.allow == ("boost",)
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ('[commands]\n\nallow = ["start", "inflate"]\n', ":3: commands.allow: Input should be 'scan'"),
+        ("[commands]\nalow = []\n", ":2: commands.alow: unknown key; there are allow"),
+        ("[home_assistant]\nenable = true\n", ":2: home_assistant.enable: unknown key; there are enabled, prefix"),
+        ('[home_assistant]\nprefix = "a/b"\n', ":2: home_assistant.prefix: String should match"),
+    ],
+)
+def test_a_mistake_in_the_daemons_tables_names_its_line(write: Write, text: str, says: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        load_config(write(text))
+    assert says in str(caught.value)
+
+
 def test_the_history_is_a_file_of_this_user_unless_told_otherwise(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
     config = load_config()
