@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from wavewrap_gateway.cli import acknowledge, bench, board, board_fit, config, demo, doctor, pair, programs, run, scan, wraps
+from wavewrap_gateway.cli import acknowledge, bench, board, board_fit, config, demo, doctor, pair, programs, protocol, run, scan, wraps
 from wavewrap_gateway.cli.journal import JournalFormatter, is_read_by_journal, mark
 from wavewrap_protocol import __version__
 from wavewrap_protocol.errors import UsageError, WavewrapError
@@ -39,6 +39,7 @@ board.app.command("record", context_settings={"allow_extra_args": True, "ignore_
 )
 app.add_typer(board.app, name="board")
 app.add_typer(config.app, name="config")
+app.add_typer(protocol.app, name="protocol")
 app.add_typer(bench.app, name="bench")
 
 
