@@ -26,6 +26,7 @@ __all__ = [
     "Payload",
     "Quantiles",
     "SampleCounts",
+    "Selection",
     "SessionProgress",
     "SessionSummary",
     "Side",
@@ -101,6 +102,14 @@ class BridgeInfo(Payload):
     base_topic: str
     started_unix_s: float
     pacing: Pacing
+    commands: list[str] = Field(default_factory=list, description="requests that it takes; none where it is no daemon")
+
+
+class Selection(Payload):
+    """``bridge/selection``, retained: what a start takes that names neither program nor length."""
+
+    program: str
+    duration_min: float = Field(description="0: the program's own length")
 
 
 class WrapInfo(Payload):
@@ -311,6 +320,7 @@ TOPICS: dict[str, Topic] = {
     "bridge_state": Topic("bridge/state", BridgeState, True, 1),
     "bridge_info": Topic("bridge/info", BridgeInfo, True, 1),
     "bridge_devices": Topic("bridge/devices", Devices, True, 1),
+    "bridge_selection": Topic("bridge/selection", Selection, True, 1),
     "bridge_event": Topic("bridge/event", BridgeEvent, False, 1),
     "bridge_health": Topic("bridge/health", BridgeHealth, False, 0),
     "wrap_state": Topic("{wrap}", WrapState, True, 1),

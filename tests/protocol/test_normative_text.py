@@ -10,7 +10,7 @@ import pytest
 from tests.support.normative_text import TEXT, Row, read_tables
 from tests.support.vectors import MESSAGES, Vector, read_vectors
 
-from wavewrap_protocol import enums, limits, payloads, uuids
+from wavewrap_protocol import enums, limits, payloads, requests, uuids
 from wavewrap_protocol.commands import COMMANDS, ControlWrite, Plan, Stop
 from wavewrap_protocol.message import Message
 from wavewrap_protocol.reports import Answer, StepsReport, Telemetry
@@ -151,6 +151,36 @@ def json_type(schema: dict[str, Any], parts: dict[str, Any]) -> str:
     if "enum" in schema:
         return " or ".join(f'"{value}"' for value in schema["enum"])
     return f"[{json_type(schema['items'], parts)}]" if schema["type"] == "array" else str(schema["type"])
+
+
+REQUEST_MODELS = [
+    model
+    for model in (getattr(requests, name) for name in requests.__all__)
+    if isinstance(model, type) and issubclass(model, payloads.Payload)
+]
+
+
+@pytest.mark.parametrize("model", REQUEST_MODELS, ids=lambda model: model.__name__)
+def test_request_table_is_the_model(model: type[payloads.Payload]) -> None:
+    """What every request and every answer carries stands in the tables of those two."""
+    schema = model.model_json_schema()
+    parents = [base for base in model.__bases__ if base is not payloads.Payload and issubclass(base, payloads.Payload)]
+    common = {name for parent in parents for name in parent.model_fields}
+    fields = {name: json_type(part, schema.get("$defs", {})) for name, part in schema["properties"].items() if name not in common}
+    told = {row["field"]: row["JSON"] for row in TABLES.get(f"{model.__name__} (JSON)", [])}
+    assert told == fields
+    assert f"### {model.__name__} (JSON)" in TEXT or not fields
+
+
+def test_command_table_is_the_code() -> None:
+    code = [
+        (name.value, topic.request.__name__, topic.response.__name__, "yes" if topic.expires else "no")
+        for name, topic in requests.REQUESTS.items()
+    ]
+    assert [(row["command"], row["request"], row["answer"], row["expires"]) for row in TABLES["Requests"]] == code
+    assert [row["reason"] for row in TABLES["Refusals"]] == [reason.value for reason in requests.Reason]
+    assert f"{requests.REQUEST_MAX_BYTES} bytes" in TEXT
+    assert f"at most {requests.TTL_MAX_S:g} s" in TEXT
 
 
 @pytest.mark.parametrize("model", MODELS, ids=lambda model: model.__name__)

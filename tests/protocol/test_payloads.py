@@ -10,8 +10,10 @@ from tests.support.wire_strategies import payload
 
 from wavewrap_protocol import payloads
 from wavewrap_protocol.payloads import TOPICS, BridgeState, Payload, Quantiles, WrapId
+from wavewrap_protocol.requests import REQUESTS
 
 MODELS = sorted({topic.model for topic in TOPICS.values()}, key=lambda model: model.__name__)
+REQUEST_MODELS = sorted({kind for topic in REQUESTS.values() for kind in topic[:2]}, key=lambda model: model.__name__)
 
 
 @pytest.mark.parametrize("model", MODELS, ids=lambda model: model.__name__)
@@ -26,13 +28,13 @@ def test_json_round_trip(model: type[Payload]) -> None:
     check()
 
 
-@pytest.mark.parametrize("model", MODELS, ids=lambda model: model.__name__)
+@pytest.mark.parametrize("model", [*MODELS, *REQUEST_MODELS], ids=lambda model: model.__name__)
 def test_unknown_keys_are_refused(model: type[Payload]) -> None:
     with pytest.raises(ValidationError, match="Extra inputs are not permitted"):
         model.model_validate({"surprise": 1})
 
 
-@pytest.mark.parametrize("model", MODELS, ids=lambda model: model.__name__)
+@pytest.mark.parametrize("model", [*MODELS, *REQUEST_MODELS], ids=lambda model: model.__name__)
 def test_schema_is_closed_and_complete(model: type[Payload]) -> None:
     schema = model.model_json_schema()
     assert schema["additionalProperties"] is False

@@ -2,7 +2,7 @@
 
 import pytest
 
-from wavewrap_protocol import codec, commands, errors, limits, payloads, reports, states
+from wavewrap_protocol import codec, commands, errors, limits, payloads, reports, requests, states
 
 PINNED = {
     errors: "BrokerError DeviceError LinkError LocalError RemoteError TransitionError UsageError VersionError WavewrapError WireRangeError",
@@ -12,8 +12,15 @@ PINNED = {
     states: "PRESSURISING TRANSITIONS DeviceEvent next_state",
     payloads: (
         "TOPICS Availability BridgeEvent BridgeHealth BridgeInfo BridgeState ClockQuality Cycles Devices EndedHow Histogram MqttCounts "
-        "Pacing Payload Quantiles SampleCounts SessionProgress SessionSummary Side StepCounts Telemetry Topic WrapEvent WrapId WrapInfo "
-        "WrapState WrapSummary"
+        "Pacing Payload Quantiles SampleCounts Selection SessionProgress SessionSummary Side StepCounts Telemetry Topic WrapEvent "
+        "WrapId WrapInfo WrapState WrapSummary"
+    ),
+    requests: (
+        "REQUESTS REQUEST_MAX_BYTES TTL_MAX_S AcknowledgeRequest BoostRequest CommandName ForgetRequest HealthData HealthRequest "
+        "HealthResponse HeardWrap KnownWrapInfo PairData PairRequest PairResponse PauseRequest ProgramInfo ProgramsData ProgramsRequest "
+        "ProgramsResponse Reason RenameRequest Request RequestTopic Response ResumeRequest RunningSession ScanData ScanRequest "
+        "ScanResponse SelectRequest SelectionResponse SessionResponse StartRequest StopData StopRequest StopResponse Transaction "
+        "WrapHealth WrapResponse"
     ),
 }
 

@@ -10,7 +10,7 @@ from wavewrap_gateway.core.program_file import parse_program
 from wavewrap_protocol.errors import UsageError
 from wavewrap_protocol.limits import CEILING_DEFAULT_MMHG, QUEUE_DEPTH_DEFAULT
 
-__all__ = ["CHAMBERS_DEFAULT", "load_program", "preset_names"]
+__all__ = ["CHAMBERS_DEFAULT", "find_program", "load_program", "own_programs", "preset_names"]
 
 CHAMBERS_DEFAULT = 4
 """Chambers of the reference wrap."""
@@ -46,6 +46,23 @@ def load_program(
         raise UsageError(f"no preset is called {source!r}: {hint} A path to a file ends in .toml")
     text = (resources.files("wavewrap_gateway") / "programs" / f"{source}.toml").read_text(encoding="utf-8")
     return parse_program(text, f"{source}.toml", built, ceiling_mmhg, queue_depth)
+
+
+def own_programs(folder: Path) -> dict[str, Path]:
+    """The program files in ``folder`` by the name of the file, which is what they are called from afar; none where it is not there."""
+    if not folder.is_dir():
+        return {}
+    return {path.stem: path for path in sorted(folder.glob("*.toml"))}
+
+
+def find_program(name: str, folder: Path) -> str:
+    """What :func:`load_program` takes for ``name``: a file in ``folder`` before a preset, and never anything else that is on this disk."""
+    own = own_programs(folder).get(name)
+    if own is not None:
+        return str(own)
+    if name not in preset_names():
+        raise UsageError(f"no program is called {name!r}: see the list of programs, or put {name}.toml into {folder}")
+    return name
 
 
 def _read_text(path: Path) -> str:

@@ -9,24 +9,35 @@ from dataclasses import dataclass
 from os import environ
 from pathlib import Path
 from socket import gethostname
-from typing import Any
+from typing import Annotated, Any
 
 from platformdirs import user_config_path, user_data_path
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, StringConstraints, ValidationError
 from pydantic_settings import BaseSettings, EnvSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict, SettingsError
 
 from wavewrap_gateway.adapters.mqtt_settings import MqttSettings
 from wavewrap_gateway.core.key_lines import locate_keys
+from wavewrap_gateway.core.request_rules import DEFAULT_COMMANDS
 from wavewrap_gateway.runtime.wrap import topic_name
 from wavewrap_protocol.errors import UsageError
 from wavewrap_protocol.limits import CEILING_DEFAULT_MMHG, CEILING_MAX_MMHG
 from wavewrap_protocol.payloads import WrapId
+from wavewrap_protocol.requests import CommandName
 
-__all__ = ["ConfigValue", "GatewayConfig", "MqttConfig", "config_path", "load_config", "show_config"]
+__all__ = [
+    "CommandsConfig",
+    "ConfigValue",
+    "GatewayConfig",
+    "HomeAssistantConfig",
+    "MqttConfig",
+    "config_path",
+    "load_config",
+    "show_config",
+]
 
 ENV_PREFIX = "WAVEWRAP_"
 
-_TABLES = ("mqtt", "names")
+_TABLES = ("mqtt", "names", "commands", "home_assistant")
 
 
 class MqttConfig(BaseModel):
@@ -51,6 +62,25 @@ class MqttConfig(BaseModel):
         return MqttSettings.from_url(self.url.get_secret_value(), **given)
 
 
+class CommandsConfig(BaseModel):
+    """Table ``[commands]``: what the daemon takes over MQTT. ``stop`` is always taken."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    allow: tuple[CommandName, ...] = DEFAULT_COMMANDS
+
+
+class HomeAssistantConfig(BaseModel):
+    """Table ``[home_assistant]``: whether the daemon announces itself and its wraps there."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    enabled: bool = False
+    prefix: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]+$")] = Field(
+        default="homeassistant", description="its discovery prefix"
+    )
+
+
 class GatewayConfig(BaseSettings):
     """All of it. ``names`` maps the serial number of a wrap to its name in topics."""
 
@@ -65,7 +95,10 @@ class GatewayConfig(BaseSettings):
     known_wraps: Path = Field(
         default_factory=lambda: user_data_path("wavewrap") / "wraps.json", description="the wraps paired with this host; keys lie beside it"
     )
+    programs: Path = Field(default_factory=lambda: user_config_path("wavewrap") / "programs", description="your own, for the daemon")
     mqtt: MqttConfig = MqttConfig()
+    commands: CommandsConfig = CommandsConfig()
+    home_assistant: HomeAssistantConfig = HomeAssistantConfig()
 
     @property
     def bumble_keys(self) -> Path:
@@ -128,7 +161,8 @@ def show_config(path: Path | None = None) -> list[ConfigValue]:
             source = f"environment {_variable(key)}"
         elif key in in_file:
             source = f"{origin}:{locate_keys(text).get(tuple(key.split('.')), 1)}"
-        values.append(ConfigValue(key, str(value), source))
+        shown = ", ".join(map(str, value)) if isinstance(value, tuple) else str(value)
+        values.append(ConfigValue(key, shown, source))
     return values
 
 
@@ -175,12 +209,13 @@ def _environment() -> dict[str, Any]:
 def _fault(cause: ValidationError, text: str, origin: str, in_environment: dict[str, Any]) -> str:
     """The first fault in one line, with its place."""
     detail = cause.errors(include_url=False, include_input=False)[0]
-    path = tuple(part for part in detail["loc"] if part != "[key]")
+    path = tuple(part for part in detail["loc"] if part != "[key]" and not isinstance(part, int))
     key = ".".join(str(part) for part in path)
     lines = locate_keys(text)
     place = f"environment {_variable(key)}" if key in in_environment or path not in lines else f"{origin}:{lines[path]}"
     if detail["type"] == "extra_forbidden":
-        known = sorted(GatewayConfig.model_fields if len(path) == 1 else MqttConfig.model_fields)
+        table = GatewayConfig.model_fields[str(path[0])].annotation if len(path) > 1 else GatewayConfig
+        known = sorted(table.model_fields) if isinstance(table, type) and issubclass(table, BaseModel) else []
         return f"{place}: {key}: unknown key; there are {', '.join(known)}"
     return f"{place}: {key}: {detail['msg']}"
 

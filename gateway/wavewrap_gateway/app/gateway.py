@@ -15,22 +15,16 @@ from wavewrap_gateway.adapters.program_files import load_program
 from wavewrap_gateway.app.config import GatewayConfig
 from wavewrap_gateway.app.known_wraps import load_known_wraps
 from wavewrap_gateway.core.lateness import Lateness
-from wavewrap_gateway.core.wave import compile_wave
+from wavewrap_gateway.core.program import Program
 from wavewrap_gateway.runtime.bridge import Bridge, Clocks, SessionView
-from wavewrap_gateway.runtime.publishing import BrokerChange, BrokerDown
 from wavewrap_gateway.runtime.roster import find_wraps, linked
+from wavewrap_gateway.runtime.session_desk import SessionDesk
 from wavewrap_gateway.runtime.session_runner import SessionRunner
-from wavewrap_gateway.runtime.ticker import Timer
 from wavewrap_gateway.runtime.wrap import Wrap
-from wavewrap_gateway.runtime.wrap_run import WrapRun
 from wavewrap_protocol import __version__
-from wavewrap_protocol.errors import LinkError
 from wavewrap_protocol.payloads import SessionSummary
 
-__all__ = ["Gateway", "open_gateway"]
-
-DRAIN_S = 5.0
-"""Longest wait for the broker to take what a session left."""
+__all__ = ["Gateway", "open_gateway", "start_embedded_broker"]
 
 Progress = Callable[[str], None]
 
@@ -38,92 +32,38 @@ Progress = Callable[[str], None]
 class Gateway:
     """An open gateway with its wraps ready. Made by :func:`open_gateway`."""
 
-    def __init__(
-        self,
-        config: GatewayConfig,
-        wraps: Sequence[Wrap],
-        publisher: MqttPublisher,
-        bridge: Bridge,
-        lateness: Lateness,
-        timer: Timer,
-        clock: Callable[[], float],
-        rng: Random,
-    ) -> None:
+    def __init__(self, config: GatewayConfig, wraps: Sequence[Wrap], desk: SessionDesk) -> None:
         self._config = config
-        self._publisher = publisher
-        self._bridge = bridge
-        self._lateness = lateness
-        self._timer = timer
-        self._clock = clock
-        self._rng = rng
+        self._desk = desk
         self.wraps = tuple(wraps)
         self.runner: SessionRunner | None = None
 
     def prepare_session(self, source: str, duration_s: float | None) -> SessionRunner:
         """A session of the program ``source`` on every wrap. Raises :class:`wavewrap_protocol.errors.UsageError` or :class:`LinkError`."""
-        session_id = self._rng.randrange(1, 1 << 32)
-        runs: list[WrapRun] = []
-        name = source
-        for wrap in self.wraps:
-            capabilities = wrap.link.capabilities
-            if capabilities is None:
-                raise LinkError(f"{wrap.name} has not said what it is")
-            program = load_program(source, capabilities.chambers, self._config.ceiling_mmhg, capabilities.queue_depth)
-            name = program.name
-            wave = compile_wave(program, wrap.side, capabilities.chambers, duration_s)
-            runs.append(WrapRun(wrap, wave, session_id, self._config.ceiling_mmhg, self._clock))
-        self.runner = SessionRunner(name, runs, self._clock, self._lateness, self._timer)
-        self.runner.observe = self._bridge.event
+
+        def load(chambers: int, queue_depth: int) -> Program:
+            return load_program(source, chambers, self._config.ceiling_mmhg, queue_depth)
+
+        self.runner = self._desk.prepare(self.wraps, load, duration_s)
         return self.runner
 
     def view(self) -> SessionView | None:
-        """The running session, ``None`` when there is none."""
+        """The session, also when it has ended; ``None`` before there is one."""
         if self.runner is None:
             return None
-        targets = {run.wrap.name: run.targets_mmhg() for run in self.runner.runs}
-        return SessionView(self.runner.progress(), targets)
+        return SessionView(self.runner.progress(), {run.wrap.name: run.targets_mmhg() for run in self.runner.runs})
 
     async def play(self, runner: SessionRunner) -> SessionSummary:
         """Run ``runner`` to its end, vent included, and publish its record."""
-        self._bridge.session_view = self.view
-        patience = _BrokerPatience(self._config.mqtt.patience_s, runner.request_stop)
-        forget = self._publisher.add_listener(patience.on_change)
-        self._bridge.event("session_started", runner.progress().program)
-        try:
-            outcome = await runner.run()
-        finally:
-            forget()
-            patience.cancel()
-        self._bridge.event("session_ended", f"{outcome.ended.value}: {outcome.reason}")
-        self._bridge.publish_states()
-        if self._publisher.connected:
-            await self._publisher.drain(DRAIN_S)
-        summary = runner.summary(outcome, self._publisher.counts())
-        self._bridge.publish_summary(summary)
-        await self._publisher.drain(DRAIN_S)
-        return summary
+        return await self._desk.play(runner)
 
 
-class _BrokerPatience:
-    """Stops a session when the broker stays away."""
-
-    def __init__(self, patience_s: float, stop: Callable[[str], None]) -> None:
-        self._patience_s = patience_s
-        self._stop = stop
-        self._timer: asyncio.TimerHandle | None = None
-
-    def on_change(self, change: BrokerChange) -> None:
-        """The broker came or went."""
-        self.cancel()
-        if isinstance(change, BrokerDown):
-            reason = f"the MQTT broker was gone for {self._patience_s:g} s ({change.reason}): bring it back, then start again"
-            self._timer = asyncio.get_running_loop().call_later(self._patience_s, self._stop, reason)
-
-    def cancel(self) -> None:
-        """Wait no longer."""
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
+async def start_embedded_broker(stack: AsyncExitStack, config: GatewayConfig, port: int = 0) -> MqttSettings:
+    """A broker of our own that ends with ``stack``. Raises :class:`wavewrap_protocol.errors.BrokerError`."""
+    broker = EmbeddedBroker(port)
+    stack.push_async_callback(broker.close)
+    url = await broker.start()
+    return MqttSettings.from_url(url, base_topic=config.mqtt.base_topic, version=EMBEDDED_VERSION)
 
 
 @asynccontextmanager
@@ -143,10 +83,7 @@ async def open_gateway(
         addresses = known.resolve(addresses)
         radio = await stack.enter_async_context(open_radio(config.radio, config.bumble_keys))
         if settings is None:
-            broker = EmbeddedBroker()
-            stack.push_async_callback(broker.close)
-            url = await broker.start()
-            settings = MqttSettings.from_url(url, base_topic=config.mqtt.base_topic, version=EMBEDDED_VERSION)
+            settings = await start_embedded_broker(stack, config)
         publisher = MqttPublisher(settings, f"wavewrap-{config.gateway}")
         await publisher.start()
         stack.push_async_callback(publisher.close)
@@ -164,8 +101,18 @@ async def open_gateway(
         for wrap in wraps:
             progress(f"{wrap.side.value}: {wrap.name}, battery {wrap.link.battery_pct} %")
         publishing = asyncio.create_task(bridge.run())
+        desk = SessionDesk(
+            bridge,
+            publisher,
+            lateness,
+            pacer.timer,
+            clock,
+            rng,
+            ceiling_mmhg=config.ceiling_mmhg,
+            patience_s=config.mqtt.patience_s,
+        )
         try:
-            yield Gateway(config, wraps, publisher, bridge, lateness, pacer.timer, clock, rng)
+            yield Gateway(config, wraps, desk)
         finally:
             publishing.cancel()
             await asyncio.gather(publishing, return_exceptions=True)

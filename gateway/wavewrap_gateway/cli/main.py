@@ -7,7 +7,22 @@ from typing import Annotated
 
 import typer
 
-from wavewrap_gateway.cli import acknowledge, bench, board, board_fit, config, demo, doctor, pair, programs, protocol, run, scan, wraps
+from wavewrap_gateway.cli import (
+    acknowledge,
+    bench,
+    board,
+    board_fit,
+    config,
+    demo,
+    doctor,
+    gateway,
+    pair,
+    programs,
+    protocol,
+    run,
+    scan,
+    wraps,
+)
 from wavewrap_gateway.cli.journal import JournalFormatter, is_read_by_journal, mark
 from wavewrap_protocol import __version__
 from wavewrap_protocol.errors import UsageError, WavewrapError
@@ -29,6 +44,7 @@ app.command("scan")(scan.scan)
 app.command("pair")(pair.pair)
 app.command("forget")(wraps.forget)
 app.command("run")(run.run)
+app.command("gateway")(gateway.gateway)
 app.command("doctor")(doctor.doctor)
 app.command("acknowledge")(acknowledge.acknowledge)
 app.add_typer(wraps.app, name="wraps")

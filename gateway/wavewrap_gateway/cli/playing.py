@@ -18,9 +18,9 @@ from wavewrap_gateway.cli.live_view import watch
 from wavewrap_gateway.runtime.supervision import supervised
 from wavewrap_protocol.payloads import EndedHow, SessionProgress, SessionSummary
 
-__all__ = ["exit_code", "play_session", "tell"]
+__all__ = ["SIGNALS", "SignalStop", "exit_code", "play_session", "tell", "tell_both"]
 
-_SIGNALS = {signal.SIGINT: "Ctrl-C", signal.SIGTERM: "SIGTERM"}
+SIGNALS = {signal.SIGINT: "Ctrl-C", signal.SIGTERM: "SIGTERM"}
 _ENDED = {EndedHow.COMPLETED: "was completed", EndedHow.STOPPED: "was stopped", EndedHow.FAULTED: "failed"}
 
 
@@ -29,7 +29,7 @@ def tell(line: str, level: int = logging.INFO) -> None:
     print(mark(line, level) if is_read_by_journal(sys.stderr, os.environ) else line, file=sys.stderr, flush=True)
 
 
-class _SignalStop:
+class SignalStop:
     """Ctrl-C and SIGTERM: before a session they cancel, in one they stop and vent."""
 
     def __init__(self) -> None:
@@ -40,7 +40,7 @@ class _SignalStop:
         """From now on a signal calls ``act``."""
         self._act = act
         loop = asyncio.get_running_loop()
-        for number in _SIGNALS:
+        for number in SIGNALS:
             loop.add_signal_handler(number, self._on_signal, number)
 
     def _on_signal(self, number: signal.Signals) -> None:
@@ -64,7 +64,7 @@ async def play_session(
     complete: Callable[[Gateway, SessionSummary], SessionSummary] = lambda _gateway, summary: summary,
 ) -> tuple[SessionSummary | None, int]:
     """Play ``program`` and return its summary (None when stopped before it began) and the exit code. Errors as :func:`open_gateway`."""
-    stop = _SignalStop()
+    stop = SignalStop()
     task = asyncio.current_task()
     assert task is not None  # we are in one
     stop.install(partial(_cancel, task))
@@ -72,13 +72,13 @@ async def play_session(
     try:
         async with (
             supervised(open_service_manager(os.environ), loop.time) as supervision,
-            open_gateway(config, wanted, addresses, rng, _both(tell, supervision.say)) as gateway,
+            open_gateway(config, wanted, addresses, rng, tell_both(tell, supervision.say)) as gateway,
         ):
             runner = gateway.prepare_session(program, duration_s)
 
             def stop_session() -> None:
                 supervision.end("venting")
-                runner.request_stop(_SIGNALS[stop.received] if stop.received else "stopped")
+                runner.request_stop(SIGNALS[stop.received] if stop.received else "stopped")
 
             stop.install(stop_session)
             supervision.begin(lambda: _describe(runner.progress()))
@@ -101,11 +101,13 @@ async def play_session(
     except asyncio.CancelledError:
         if stop.received is None:
             raise
-        tell(f"wavewrap: stopped by {_SIGNALS[stop.received]} before the session began")
+        tell(f"wavewrap: stopped by {SIGNALS[stop.received]} before the session began")
         return None, 128 + stop.received
 
 
-def _both(*listeners: Callable[[str], None]) -> Callable[[str], None]:
+def tell_both(*listeners: Callable[[str], None]) -> Callable[[str], None]:
+    """What tells a line to each of ``listeners``."""
+
     def tell_all(line: str) -> None:
         for listener in listeners:
             listener(line)

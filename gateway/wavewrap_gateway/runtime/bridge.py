@@ -41,6 +41,9 @@ __all__ = ["Bridge", "Clocks", "SessionView", "clock_quality"]
 STATE_PERIOD_S = 1.0
 """States go out at most once a second: each change is a row in somebody's recorder."""
 
+STATE_REPEAT_S = 5.0
+"""A live state is said again after this, so that whoever sees nothing for twice as long knows that it is none any more."""
+
 HEALTH_PERIOD_S = 5.0
 
 
@@ -65,21 +68,40 @@ class Bridge:
 
     def __init__(self, gateway: str, wraps: Sequence[Wrap], publisher: Publisher, clocks: Clocks, lateness: Lateness) -> None:
         self._gateway = gateway
-        self._wraps = tuple(wraps)
+        self._wraps: dict[Wrap, Callable[[], None]] = {}
         self._publisher = publisher
         self._clocks = clocks
         self._lateness = lateness
         self._started_s = clocks.monotonic_s()
         self._event_numbers: defaultdict[str, int] = defaultdict(int)
         self._available: dict[str, bool] = {}
-        self._published: dict[str, WrapState] = {}
+        self._published: dict[str, tuple[WrapState, float]] = {}
         self._info: BridgeInfo | None = None
-        self.session_view: Callable[[], SessionView | None] = lambda: None
+        self.session_view: Callable[[str], SessionView | None] = lambda _name: None
+        """The running session of the wrap with that name."""
         publisher.add_listener(self._on_broker)
         for wrap in wraps:
-            wrap.listen(self._on_event)
+            self.add(wrap)
 
-    def announce(self, version: str, radio: str, base_topic: str, pacing: Pacing) -> None:
+    def add(self, wrap: Wrap) -> None:
+        """Publish for ``wrap``, too."""
+        self._wraps[wrap] = wrap.listen(self._on_event)
+
+    def remove(self, wrap: Wrap) -> None:
+        """Publish nothing more for ``wrap``."""
+        self._wraps.pop(wrap)()
+        self.rename(wrap.name)
+
+    def rename(self, old: str) -> None:
+        """No wrap is called ``old`` any more: what there is to say is said anew, under the new name."""
+        self._available.pop(old, None)
+        self._published.pop(old, None)
+        self._publish_devices()
+        for wrap in self._wraps:
+            self._publish_availability(wrap, isinstance(wrap.link.state, Ready))
+        self.publish_states()
+
+    def announce(self, version: str, radio: str, base_topic: str, pacing: Pacing, commands: Sequence[str] = ()) -> None:
         """Publish what this gateway is."""
         self._info = BridgeInfo(
             version=version,
@@ -89,6 +111,7 @@ class Bridge:
             base_topic=base_topic,
             started_unix_s=self._unix_s(self._started_s),
             pacing=pacing,
+            commands=list(commands),
         )
         self._publisher.publish("bridge_info", self._info)
 
@@ -159,6 +182,10 @@ class Bridge:
         )
 
     def _publish_devices(self) -> None:
+        self._publisher.publish("bridge_devices", Devices(wraps=self.devices()))
+
+    def devices(self) -> list[WrapInfo]:
+        """The wraps in use that have said who they are."""
         infos: list[WrapInfo] = []
         for wrap in self._wraps:
             identity, capabilities = wrap.link.identity, wrap.link.capabilities
@@ -174,7 +201,7 @@ class Bridge:
                         protocol=f"{capabilities.version_major}.{capabilities.version_minor}",
                     )
                 )
-        self._publisher.publish("bridge_devices", Devices(wraps=infos))
+        return infos
 
     def _publish_availability(self, wrap: Wrap, available: bool) -> None:
         if wrap.link.identity is not None and self._available.get(wrap.name) is not available:
@@ -226,19 +253,20 @@ class Bridge:
             now_s = self._clocks.monotonic_s()
             if now_s >= health_s:
                 health_s = now_s + HEALTH_PERIOD_S
-                self._publish_health(now_s)
+                self._publisher.publish("bridge_health", self.health())
 
     def publish_states(self) -> None:
-        """Publish the state of each wrap that changed since the last call."""
-        view = self.session_view()
+        """Publish the state of each wrap that changed since the last call, or was said long ago."""
+        now_s = self._clocks.monotonic_s()
         for wrap in self._wraps:
             if wrap.link.identity is None:
                 continue
-            state = self._state(wrap, view)
-            published = self._published.get(wrap.name)
+            state = self._state(wrap, self.session_view(wrap.name))
+            published, said_s = self._published.get(wrap.name, (None, 0.0))
             # The clock's figures grow old by themselves, which is no news.
-            if published is None or published.model_copy(update={"clock": state.clock}) != state:
-                self._published[wrap.name] = state
+            news = published is None or published.model_copy(update={"clock": state.clock}) != state
+            if news or (state.pressure_mmhg is not None and now_s - said_s >= STATE_REPEAT_S):
+                self._published[wrap.name] = (state, now_s)
                 self._publisher.publish("wrap_state", state, wrap.name)
 
     def _state(self, wrap: Wrap, view: SessionView | None) -> WrapState:
@@ -261,16 +289,14 @@ class Bridge:
             session=None if view is None else view.progress,
         )
 
-    def _publish_health(self, now_s: float) -> None:
-        self._publisher.publish(
-            "bridge_health",
-            BridgeHealth(
-                gateway=self._gateway,
-                uptime_s=round(now_s - self._started_s, 1),
-                host_lateness_ms=self._lateness.quantiles(),
-                host_lateness=self._lateness.histogram(),
-                mqtt=self._publisher.counts(),
-            ),
+    def health(self) -> BridgeHealth:
+        """How the gateway is."""
+        return BridgeHealth(
+            gateway=self._gateway,
+            uptime_s=round(self._clocks.monotonic_s() - self._started_s, 1),
+            host_lateness_ms=self._lateness.quantiles(),
+            host_lateness=self._lateness.histogram(),
+            mqtt=self._publisher.counts(),
         )
 
 

@@ -69,6 +69,8 @@ class SessionRunner:
         self._lateness = lateness
         self._timer = LoopTimer() if timer is None else timer
         self.slips = 0
+        self.armed = asyncio.Event()
+        """Set once every wrap is armed and the timeline runs."""
         self.observe: Callable[[str, str], None] = lambda _kind, _text: None
         """Called with kind and text of what happens to the timeline."""
 
@@ -243,6 +245,7 @@ class SessionRunner:
         for run in self.runs:
             run.scheduler.start(self._start_s)
         self._enter(SessionEvent.ARMED)
+        self.armed.set()
         rounds = asyncio.ensure_future(self._keep_all())
         slips = asyncio.ensure_future(self._keep_in_step())
         try:

@@ -111,7 +111,11 @@ def test_programs(
     ("text", "line"),
     [
         ("radio = \n", "gateway.toml: Invalid value (at line 1, column 9): write it as TOML"),
-        ("\nradios = 1", "gateway.toml:2: radios: unknown key; there are ceiling_mmhg, gateway, known_wraps, mqtt, names, radio"),
+        (
+            "\nradios = 1",
+            "gateway.toml:2: radios: unknown key; "
+            "there are ceiling_mmhg, commands, gateway, home_assistant, known_wraps, mqtt, names, programs, radio",
+        ),
         (
             '[mqtt]\nulr = "x"',
             "gateway.toml:2: mqtt.ulr: unknown key; "

@@ -1,0 +1,229 @@
+"""The daemon, composition root of ``wavewrap gateway``: links to the known wraps held, sessions on request over MQTT, idle until asked.
+
+It lives through the loss of broker and wraps. It never starts a session by itself, also not after a restart.
+"""
+
+import asyncio
+import logging
+import time
+from collections.abc import AsyncIterator, Callable, Collection
+from contextlib import AsyncExitStack, asynccontextmanager
+from functools import partial
+from random import Random
+from typing import Any
+
+from wavewrap_gateway.adapters.ble import open_radio
+from wavewrap_gateway.adapters.mqtt import MqttPublisher
+from wavewrap_gateway.adapters.mqtt_requests import MqttRequests
+from wavewrap_gateway.adapters.pacing import open_pacer
+from wavewrap_gateway.adapters.program_files import own_programs, preset_names
+from wavewrap_gateway.app.commands import Commands
+from wavewrap_gateway.app.config import GatewayConfig
+from wavewrap_gateway.app.fleet import Fleet
+from wavewrap_gateway.app.gateway import start_embedded_broker
+from wavewrap_gateway.core.backoff import Backoff
+from wavewrap_gateway.core.home_assistant import Topics, describe_gateway, describe_wrap, gateway_id, wrap_id
+from wavewrap_gateway.core.lateness import Lateness
+from wavewrap_gateway.core.link_state import Ready
+from wavewrap_gateway.runtime.bridge import Bridge, Clocks
+from wavewrap_gateway.runtime.discovery import Discovery
+from wavewrap_gateway.runtime.link_events import LinkChanged
+from wavewrap_gateway.runtime.publishing import BrokerUp
+from wavewrap_gateway.runtime.request_desk import RequestDesk
+from wavewrap_gateway.runtime.session_desk import DRAIN_S, SessionDesk
+from wavewrap_gateway.runtime.wrap import Wrap, topic_name
+from wavewrap_gateway.runtime.wrap_keeper import WrapKeeper
+from wavewrap_protocol import __version__
+from wavewrap_protocol.errors import BrokerError
+from wavewrap_protocol.payloads import TOPICS, Availability
+from wavewrap_protocol.requests import CommandName
+
+__all__ = ["Daemon", "open_daemon"]
+
+BROKER_DELAYS_S = (1.0, 2.0, 4.0, 8.0, 16.0, 30.0)
+"""Choice: a broker that starts with the machine is there within seconds; one that is switched off is asked twice a minute."""
+
+_log = logging.getLogger(__name__)
+
+
+class Daemon:
+    """An open daemon. Made by :func:`open_daemon`."""
+
+    def __init__(
+        self, broker: str, fleet: Fleet, desk: SessionDesk, commands: Commands, publisher: MqttPublisher, work: list[asyncio.Task[Any]]
+    ) -> None:
+        self.broker = broker
+        self._fleet = fleet
+        self._desk = desk
+        self._commands = commands
+        self._publisher = publisher
+        self._work = work
+        self._end = asyncio.Event()
+        self._reason = ""
+
+    def request_end(self, reason: str) -> None:
+        """End: stop and vent what plays, then leave. The first reason counts."""
+        if not self._end.is_set():
+            self._reason = reason
+            self._end.set()
+
+    def status(self) -> str:
+        """One line for a service manager."""
+        if not self._publisher.connected:
+            return "the MQTT broker is not there"
+        if self._desk.sessions:
+            told = (runner.progress() for runner in self._desk.sessions)
+            return "; ".join(f"{one.program}: {one.state}, cycle {one.cycle} of {one.cycles}" for one in told)
+        ready = sum(isinstance(wrap.link.state, Ready) for wrap in self._fleet.linked())
+        return f"idle, {ready} of {len(self._fleet.known)} known wraps ready"
+
+    async def run(self) -> bool:
+        """Until :meth:`request_end`, or until a part of it fails for good, whose error this raises. Whatever comes, sessions vent first.
+
+        Says whether every wrap that played has proved that it is vented.
+        """
+        ending = asyncio.create_task(self._end.wait())
+        reason, vented = "the gateway failed", False
+        try:
+            done, _ = await asyncio.wait({ending, *self._work}, return_when=asyncio.FIRST_COMPLETED)
+            for task in done - {ending}:
+                task.result()
+            reason = self._reason
+        finally:
+            ending.cancel()
+            vented = await self._commands.end(reason)
+        return vented
+
+
+@asynccontextmanager
+async def open_daemon(config: GatewayConfig, rng: Random, port: int, progress: Callable[[str], None]) -> AsyncIterator[Daemon]:
+    """A daemon that is at work. ``port`` is that of a broker of our own, where the configuration names none; ``progress`` gets lines.
+
+    Raises :class:`wavewrap_protocol.errors.LinkError` for a radio that is not there, :class:`BrokerError` where no broker of our own can be
+    started, and :class:`wavewrap_protocol.errors.UsageError`.
+    """
+    loop = asyncio.get_running_loop()
+    clock = loop.time
+
+    def read_wall_s() -> float:
+        # Read anew each time: it may be set while we run, on a host without a battery-backed clock above all.
+        return time.clock_gettime(time.CLOCK_REALTIME)
+
+    async with AsyncExitStack() as stack:
+        settings = config.mqtt.settings()
+        radio = await stack.enter_async_context(open_radio(config.radio, config.bumble_keys))
+        if settings is None:
+            settings = await start_embedded_broker(stack, config, port)
+        progress(f"MQTT: {settings.safe_url}")
+        progress(f"radio: {config.radio}")
+        publisher = MqttPublisher(settings, f"wavewrap-{config.gateway}")
+        stack.push_async_callback(publisher.close)
+        lateness = Lateness()
+        pacer = stack.enter_context(open_pacer(loop))
+        bridge = Bridge(config.gateway, (), publisher, Clocks(clock, lambda host_s: host_s + read_wall_s() - clock()), lateness)
+        desk = SessionDesk(
+            bridge,
+            publisher,
+            lateness,
+            pacer.timer,
+            clock,
+            rng,
+            ceiling_mmhg=config.ceiling_mmhg,
+            patience_s=config.mqtt.patience_s,
+        )
+        names: dict[str, str] = {}
+        home = config.home_assistant
+
+        def is_idle() -> bool:
+            return not desk.sessions
+
+        def take(wrap: Wrap) -> None:
+            bridge.add(wrap)
+            if home.enabled:
+                # After the bridge, which then knows what the wrap is.
+                wrap.listen(lambda _wrap, event: discovery.announce() if event == LinkChanged(Ready()) else None)
+
+        keeper = WrapKeeper(radio, clock, rng, names, is_idle, take)
+        fleet = Fleet(config, radio, keeper, bridge, names)
+        commands = Commands(config, radio, fleet, desk, bridge, publisher)
+        allowed = {*config.commands.allow, CommandName.STOP}
+        requests = MqttRequests(settings, f"wavewrap-{config.gateway}-requests", [f"{home.prefix}/status"] if home.enabled else [])
+        discovery = Discovery(home.prefix, partial(_describe, config, settings.base_topic, bridge, allowed), requests.retain, rng)
+        stack.callback(discovery.close)
+        if home.enabled:
+            requests.on_up = discovery.announce_all
+            requests.on_other = lambda _topic, body: discovery.on_status(body)
+        requests_desk = RequestDesk(
+            settings.base_topic,
+            allowed,
+            (home.prefix,),
+            commands,
+            requests,
+            clock,
+            read_wall_s,
+            bridge.event,
+        )
+        requests.on_request = requests_desk.receive
+
+        async def clean_up(name: str, serial: str | None) -> None:
+            # What was published under the old name goes first, or it would come back.
+            await publisher.drain(DRAIN_S)
+            for row in TOPICS.values():
+                if row.retained and "{wrap}" in row.path:
+                    requests.retain(f"{settings.base_topic}/{row.path.format(wrap=name)}", b"")
+            if home.enabled and serial is not None:
+                discovery.remove(wrap_id(topic_name(serial)))
+            elif home.enabled:
+                discovery.announce()
+
+        fleet.on_gone = clean_up
+        bridge.announce(__version__, config.radio, settings.base_topic, pacer.granted, sorted(allowed))
+        publisher.publish("bridge_selection", commands.selection)
+        for known in fleet.known:
+            # An earlier run may have left "online" behind.
+            publisher.publish("wrap_availability", Availability(state="offline"), fleet.name_of(known))
+        stack.push_async_callback(keeper.close)
+        publisher.add_listener(lambda change: requests.hurry() if isinstance(change, BrokerUp) else None)
+        requests.start()
+        stack.push_async_callback(requests.close)
+        stack.push_async_callback(requests_desk.close)
+        work = [
+            asyncio.create_task(job, name=name)
+            for name, job in (
+                ("broker", _keep_trying(publisher)),
+                ("keeper", keeper.run()),
+                ("file", fleet.keep_following(is_idle)),
+                ("bridge", bridge.run()),
+            )
+        ]
+        stack.push_async_callback(_cancel, work)
+        yield Daemon(settings.safe_url, fleet, desk, commands, publisher, work)
+
+
+def _describe(config: GatewayConfig, base_topic: str, bridge: Bridge, allowed: Collection[CommandName]) -> dict[str, object]:
+    """What Home Assistant is told, by object id."""
+    topics = Topics(base_topic)
+    programs = sorted({*preset_names(), *own_programs(config.programs)})
+    found: dict[str, object] = {gateway_id(config.gateway): describe_gateway(config.gateway, __version__, topics, programs, allowed)}
+    for wrap in bridge.devices():
+        slug = topic_name(wrap.serial)
+        found[wrap_id(slug)] = describe_wrap(config.gateway, __version__, topics, wrap, slug)
+    return found
+
+
+async def _keep_trying(publisher: MqttPublisher) -> None:
+    """Until the broker is there for the first time; from then on the publisher sees to it itself. Only an error ends this."""
+    backoff = Backoff(BROKER_DELAYS_S)
+    while True:
+        try:
+            await publisher.start()
+            await asyncio.Event().wait()
+        except BrokerError as cause:
+            _log.error("%s", cause)
+            await asyncio.sleep(backoff.next_delay_s())
+
+
+async def _cancel(tasks: list[asyncio.Task[Any]]) -> None:
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
