@@ -13,13 +13,18 @@ from typer.testing import CliRunner
 
 from wavewrap_gateway.cli.protocol import app, render_documents
 from wavewrap_protocol.asyncapi import build_asyncapi, build_schemas
-from wavewrap_protocol.payloads import TOPICS
+from wavewrap_protocol.payloads import TOPICS, Payload
+from wavewrap_protocol.requests import REQUESTS
 
 ROOT = Path(__file__).parents[2]
 PROTOCOL = ROOT / "protocol"
 ASYNCAPI_SCHEMA = ROOT / "out" / "asyncapi" / "schema-3.0.0.json"
 
-MODELS = {topic.model.__name__: topic.model for topic in TOPICS.values()}
+WRITTEN: dict[str, type[Payload]] = {
+    **{topic.model.__name__: topic.model for topic in TOPICS.values()},
+    **{topics.response.__name__: topics.response for topics in REQUESTS.values()},
+}
+READ: dict[str, type[Payload]] = {topics.request.__name__: topics.request for topics in REQUESTS.values()}
 
 
 def references(part: Any) -> Iterator[str]:
@@ -68,7 +73,8 @@ def test_every_reference_leads_somewhere() -> None:
 
 def test_document_and_topic_table_say_the_same() -> None:
     document = build_asyncapi()
-    assert set(document["channels"]) == set(TOPICS)
+    asked = {f"{way}_{command}" for command in REQUESTS for way in ("request", "response")}
+    assert set(document["channels"]) == set(TOPICS) | asked
     for name, topic in TOPICS.items():
         channel, operation = document["channels"][name], document["operations"][f"send_{name}"]
         assert channel["address"] == f"{{base}}/{topic.path}"
@@ -80,14 +86,33 @@ def test_document_and_topic_table_say_the_same() -> None:
         assert set(schema["properties"]) == set(topic.model.model_fields)
 
 
-@pytest.mark.parametrize("name", MODELS)
+def test_every_request_has_its_answer() -> None:
+    document = build_asyncapi()
+    for command, topics in REQUESTS.items():
+        operation = document["operations"][f"answer_{command}"]
+        assert (operation["action"], operation["bindings"]["mqtt"]["retain"]) == ("receive", False)
+        asked = resolve(document, operation["channel"]["$ref"])
+        answered = resolve(document, operation["reply"]["channel"]["$ref"])
+        assert (asked["address"], list(asked["messages"])) == (f"{{base}}/bridge/request/{command}", [topics.request.__name__])
+        assert (answered["address"], list(answered["messages"])) == (f"{{base}}/bridge/response/{command}", [topics.response.__name__])
+
+
+@pytest.mark.parametrize("name", READ)
+def test_whoever_asks_may_leave_out_what_has_a_default(name: str) -> None:
+    schema = json.loads((PROTOCOL / "schemas" / f"{name}.json").read_text(encoding="utf-8"))
+    required = {key for key, field in READ[name].model_fields.items() if field.is_required()}
+    assert set(schema.get("required", [])) == required
+    assert schema["additionalProperties"] is False
+
+
+@pytest.mark.parametrize("name", WRITTEN)
 def test_real_messages_keep_their_schema_and_others_do_not(name: str) -> None:
     schema = json.loads((PROTOCOL / "schemas" / f"{name}.json").read_text(encoding="utf-8"))
     jsonschema.Draft202012Validator.check_schema(schema)
     validator = jsonschema.Draft202012Validator(schema)
 
     @settings(max_examples=5, suppress_health_check=[HealthCheck.too_slow])
-    @given(payload(MODELS[name]))
+    @given(payload(WRITTEN[name]))
     def check(value: Any) -> None:
         message = json.loads(value.model_dump_json())
         validator.validate(message)
