@@ -228,7 +228,7 @@ def test_what_waits_for_telegraf_outlives_a_restart_of_the_broker(broker: Shippe
     broker.start()
     got: list[bytes] = []
     client = make_client("telegraf", secrets["telegraf"], "telegraf-telemetry")
-    client.on_message = lambda _client, _data, message: got.append(message.payload)
+    client.on_message = lambda _client, _data, message: got.append(bytes(message.payload))
     client.connect("127.0.0.1", broker.port)
     client.loop_start()
     deadline_s = time.monotonic() + 10.0
