@@ -12,12 +12,15 @@ from socket import gethostname
 from typing import Annotated, Any
 
 from platformdirs import user_config_path, user_data_path
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, StringConstraints, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, Secret, SecretStr, StringConstraints, ValidationError, field_validator
 from pydantic_settings import BaseSettings, EnvSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict, SettingsError
 
 from wavewrap_gateway.adapters.mqtt_settings import MqttSettings
+from wavewrap_gateway.adapters.store_place import check_place, mask_place
 from wavewrap_gateway.core.key_lines import locate_keys
 from wavewrap_gateway.core.request_rules import DEFAULT_COMMANDS
+from wavewrap_gateway.runtime.message_queues import QueueRules
+from wavewrap_gateway.runtime.storage import Bounds
 from wavewrap_gateway.runtime.wrap import topic_name
 from wavewrap_protocol.errors import UsageError
 from wavewrap_protocol.limits import CEILING_DEFAULT_MMHG, CEILING_MAX_MMHG
@@ -30,6 +33,8 @@ __all__ = [
     "GatewayConfig",
     "HomeAssistantConfig",
     "MqttConfig",
+    "OutboxConfig",
+    "StorePlace",
     "config_path",
     "load_config",
     "show_config",
@@ -37,7 +42,7 @@ __all__ = [
 
 ENV_PREFIX = "WAVEWRAP_"
 
-_TABLES = ("mqtt", "names", "commands", "home_assistant")
+_TABLES = ("mqtt", "names", "commands", "home_assistant", "outbox")
 
 
 class MqttConfig(BaseModel):
@@ -81,6 +86,35 @@ class HomeAssistantConfig(BaseModel):
     )
 
 
+class OutboxConfig(BaseModel):
+    """Table ``[outbox]``: where messages wait for the broker, and how much of them. The gateway's own broker needs none and has none."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+
+    enabled: bool = Field(default=True, description="false: messages wait in memory and end with the gateway")
+    folder: Path = Field(default_factory=lambda: user_data_path("wavewrap") / "outbox")
+    max_rows: int = Field(default=1_000_000, ge=1000, description="half a day of two wraps")
+    max_mb: int = Field(default=500, ge=1)
+    max_age_h: float = Field(default=168.0, gt=0.0)
+    backfill_per_s: float = Field(default=200.0, ge=1.0, description="messages out of the file beside the live ones")
+    unheard_s: float = Field(default=300.0, ge=0.0, description="how long telemetry waits for somebody to subscribe to it")
+
+    def bounds(self) -> Bounds:
+        """What may wait in the file."""
+        return Bounds(self.max_rows, self.max_mb * 1_000_000, self.max_age_h * 3600.0)
+
+    def rules(self) -> QueueRules:
+        """What leaves it."""
+        return QueueRules(self.backfill_per_s, self.unheard_s)
+
+
+class StorePlace(Secret[str]):
+    """Where the history is kept; shows itself without the password that a URL may hold."""
+
+    def _display(self) -> str:
+        return mask_place(self.get_secret_value())
+
+
 class GatewayConfig(BaseSettings):
     """All of it. ``names`` maps the serial number of a wrap to its name in topics."""
 
@@ -96,9 +130,29 @@ class GatewayConfig(BaseSettings):
         default_factory=lambda: user_data_path("wavewrap") / "wraps.json", description="the wraps paired with this host; keys lie beside it"
     )
     programs: Path = Field(default_factory=lambda: user_config_path("wavewrap") / "programs", description="your own, for the daemon")
+    record: bool = Field(default=True, description="keep every session in the store")
+    store: StorePlace = Field(
+        default_factory=lambda: StorePlace(str(user_data_path("wavewrap") / "history.sqlite")),
+        description="the history: path of an SQLite file, or postgresql://user@host/database",
+    )
     mqtt: MqttConfig = MqttConfig()
     commands: CommandsConfig = CommandsConfig()
     home_assistant: HomeAssistantConfig = HomeAssistantConfig()
+    outbox: OutboxConfig = Field(default_factory=OutboxConfig)
+
+    @property
+    def outbox_file(self) -> Path:
+        """The outbox of this gateway."""
+        return self.outbox.folder / f"{self.gateway}.sqlite"
+
+    @field_validator("store")
+    @classmethod
+    def _check_store(cls, value: StorePlace) -> StorePlace:
+        try:
+            check_place(value.get_secret_value())
+        except UsageError as cause:
+            raise ValueError(str(cause)) from None
+        return value
 
     @property
     def bumble_keys(self) -> Path:

@@ -20,7 +20,9 @@ from wavewrap_gateway.adapters.program_files import own_programs, preset_names
 from wavewrap_gateway.app.commands import Commands
 from wavewrap_gateway.app.config import GatewayConfig
 from wavewrap_gateway.app.fleet import Fleet
-from wavewrap_gateway.app.gateway import start_embedded_broker
+from wavewrap_gateway.app.gateway import boot_number, start_embedded_broker
+from wavewrap_gateway.app.history import History, open_history
+from wavewrap_gateway.app.outgoing import open_outgoing
 from wavewrap_gateway.core.backoff import Backoff
 from wavewrap_gateway.core.home_assistant import Topics, describe_gateway, describe_wrap, gateway_id, wrap_id
 from wavewrap_gateway.core.lateness import Lateness
@@ -29,6 +31,7 @@ from wavewrap_gateway.runtime.bridge import Bridge, Clocks
 from wavewrap_gateway.runtime.discovery import Discovery
 from wavewrap_gateway.runtime.link_events import LinkChanged
 from wavewrap_gateway.runtime.publishing import BrokerUp
+from wavewrap_gateway.runtime.recall import Recall
 from wavewrap_gateway.runtime.request_desk import RequestDesk
 from wavewrap_gateway.runtime.session_desk import DRAIN_S, SessionDesk
 from wavewrap_gateway.runtime.wrap import Wrap, topic_name
@@ -111,16 +114,21 @@ async def open_daemon(config: GatewayConfig, rng: Random, port: int, progress: C
 
     async with AsyncExitStack() as stack:
         settings = config.mqtt.settings()
+        store = await stack.enter_async_context(open_history(config, _log.error))
         radio = await stack.enter_async_context(open_radio(config.radio, config.bumble_keys))
+        embedded = settings is None
         if settings is None:
             settings = await start_embedded_broker(stack, config, port)
         progress(f"MQTT: {settings.safe_url}")
         progress(f"radio: {config.radio}")
-        publisher = MqttPublisher(settings, f"wavewrap-{config.gateway}")
-        stack.push_async_callback(publisher.close)
+        outgoing = await open_outgoing(stack, config, settings, read_wall_s, embedded=embedded)
+        publisher = outgoing.publisher
         lateness = Lateness()
         pacer = stack.enter_context(open_pacer(loop))
-        bridge = Bridge(config.gateway, (), publisher, Clocks(clock, lambda host_s: host_s + read_wall_s() - clock()), lateness)
+        clocks = Clocks(clock, lambda host_s: host_s + read_wall_s() - clock())
+        bridge = Bridge(config.gateway, boot_number(read_wall_s()), (), publisher, clocks, lateness)
+        outgoing.troubles.tell(bridge.event)
+        history = History(config, store, clock, clocks.unix_s)
         desk = SessionDesk(
             bridge,
             publisher,
@@ -130,6 +138,7 @@ async def open_daemon(config: GatewayConfig, rng: Random, port: int, progress: C
             rng,
             ceiling_mmhg=config.ceiling_mmhg,
             patience_s=config.mqtt.patience_s,
+            record=history.record,
         )
         names: dict[str, str] = {}
         home = config.home_assistant
@@ -194,8 +203,10 @@ async def open_daemon(config: GatewayConfig, rng: Random, port: int, progress: C
                 ("keeper", keeper.run()),
                 ("file", fleet.keep_following(is_idle)),
                 ("bridge", bridge.run()),
+                ("recall", Recall(lambda: bridge.wraps, outgoing.sample_runs).run()),
             )
         ]
+        stack.callback(bridge.publish_samples)
         stack.push_async_callback(_cancel, work)
         yield Daemon(settings.safe_url, fleet, desk, commands, publisher, work)
 

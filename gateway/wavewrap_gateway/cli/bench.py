@@ -12,6 +12,7 @@ import typer
 from wavewrap_gateway.bench.gateway import bench_gateway
 from wavewrap_gateway.bench.host import bench_host
 from wavewrap_gateway.bench.report import BenchReport, print_report
+from wavewrap_gateway.bench.throughput import MESSAGES, bench_throughput
 
 __all__ = ["app"]
 
@@ -19,7 +20,10 @@ app = typer.Typer(help="Benches: figures with limits, beside a reference of the 
 
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object a bench.")]
 
-_BENCHES: dict[str, Callable[[], Coroutine[Any, Any, BenchReport]]] = {"gateway": bench_gateway}
+_BENCHES: dict[str, Callable[[], Coroutine[Any, Any, BenchReport]]] = {
+    "gateway": bench_gateway,
+    "throughput": bench_throughput,
+}
 """What ``all`` runs here; ``timing`` runs in a program of its own and brings the host's rows with it."""
 
 _PROGRAMS = ("timing", "plant", "control", "safety")
@@ -32,6 +36,14 @@ def gateway(
 ) -> None:
     """CPU and memory of gateway and simulator, two wraps at 50 Hz, beside a bare script."""
     _finish([asyncio.run(bench_gateway(window_s))], as_json)
+
+
+@app.command("throughput")
+def throughput(
+    messages: Annotated[int, typer.Option(min=1000, help="Messages through each path.")] = MESSAGES, as_json: JsonOption = False
+) -> None:
+    """Messages a second from payload to subscriber through the outbox file, beside persist-queue's SQLiteAckQueue."""
+    _finish([asyncio.run(bench_throughput(messages))], as_json)
 
 
 @app.command("host")

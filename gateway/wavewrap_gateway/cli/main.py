@@ -21,6 +21,7 @@ from wavewrap_gateway.cli import (
     protocol,
     run,
     scan,
+    sessions,
     wraps,
 )
 from wavewrap_gateway.cli.journal import JournalFormatter, is_read_by_journal, mark
@@ -49,6 +50,7 @@ app.command("doctor")(doctor.doctor)
 app.command("acknowledge")(acknowledge.acknowledge)
 app.add_typer(wraps.app, name="wraps")
 app.add_typer(programs.app, name="programs")
+app.add_typer(sessions.app, name="sessions")
 board.app.command("fit")(board_fit.fit)
 board.app.command("record", context_settings={"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []})(
     board_fit.record
