@@ -73,7 +73,7 @@ def test_every_sample_is_a_row_with_its_own_time(starlark: starlark_go.Starlark)
 
 @pytest.mark.parametrize(("name", "model"), MODELS)
 def test_whatever_a_gateway_can_publish_is_taken_apart(name: str, model: type[Payload], starlark: starlark_go.Starlark) -> None:
-    @settings(max_examples=25, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture])
+    @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture])
     @given(payload(model))
     def check(value: Any) -> None:
         message = json.loads(value.model_dump_json())

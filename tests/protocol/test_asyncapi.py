@@ -111,7 +111,7 @@ def test_real_messages_keep_their_schema_and_others_do_not(name: str) -> None:
     jsonschema.Draft202012Validator.check_schema(schema)
     validator = jsonschema.Draft202012Validator(schema)
 
-    @settings(max_examples=5, suppress_health_check=[HealthCheck.too_slow])
+    @settings(max_examples=5, deadline=None, suppress_health_check=[HealthCheck.too_slow])
     @given(payload(WRITTEN[name]))
     def check(value: Any) -> None:
         message = json.loads(value.model_dump_json())
