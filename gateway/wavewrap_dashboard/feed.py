@@ -176,6 +176,7 @@ class Feed:
     def _take_telemetry(self, name: str, past: _Past, told: Telemetry, now_s: float) -> None:
         batch = {
             "w": name,
+            "h": told.replay or told.historical,
             "o": told.boot_id,
             "q": told.seq,
             "d": told.period_ms,
@@ -186,7 +187,7 @@ class Feed:
         past.batches.append((now_s, batch))
         while past.batches and now_s - past.batches[0][0] > BACKLOG_S:
             past.batches.popleft()
-        if told.replay:
+        if told.replay or told.historical:
             return
         past.heard_s = now_s
         past.newest_unix_s = told.unix_s

@@ -1,7 +1,8 @@
 """Pydantic models of every MQTT message; nothing else writes JSON to a topic.
 
-Pressures are gauge mmHg, times seconds unless the name says otherwise. Every wrap message carries the de-duplication key
-(``gateway``, ``boot_id``, ``seq``). Topics stand in :data:`TOPICS`; ``protocol/README.md`` says who may rely on what.
+Pressures are gauge mmHg, times seconds unless the name says otherwise. Every message but the two bare states carries a de-duplication
+key: telemetry (``gateway``, ``wrap``, ``boot_id``, ``seq``) of the wrap's boot, all else (``gateway``, ``gateway_boot``, ``seq``) of the
+gateway's. Topics stand in :data:`TOPICS`; ``protocol/README.md`` says who may rely on what.
 """
 
 from enum import StrEnum
@@ -22,9 +23,11 @@ __all__ = [
     "EndedHow",
     "Histogram",
     "MqttCounts",
+    "OutboxHealth",
     "Pacing",
     "Payload",
     "Quantiles",
+    "SampleAccount",
     "SampleCounts",
     "Selection",
     "SessionProgress",
@@ -98,6 +101,8 @@ class BridgeInfo(Payload):
     version: str
     protocol: str
     gateway: str
+    gateway_boot: int
+    seq: int
     radio: str
     base_topic: str
     started_unix_s: float
@@ -127,17 +132,22 @@ class WrapInfo(Payload):
 class Devices(Payload):
     """``bridge/devices``, retained: the wraps in use."""
 
+    gateway: str
+    gateway_boot: int
+    seq: int
     wraps: list[WrapInfo]
 
 
 class BridgeEvent(Payload):
-    """``bridge/event``: something that happened to the gateway."""
+    """``bridge/event``: something that happened to the gateway. ``historical``: sent late, out of the outbox."""
 
     gateway: str
+    gateway_boot: int
     seq: int
     unix_s: float
     kind: str
     text: str
+    historical: bool = False
 
 
 class Quantiles(Payload):
@@ -156,21 +166,37 @@ class Histogram(Payload):
 
 
 class MqttCounts(Payload):
-    """Messages handed to the broker since start."""
+    """Messages for the broker since start, what an earlier run left included; ``published`` is the sum of the others."""
 
     published: int
     acknowledged: int
-    dropped: int
+    dropped: int = Field(description="given up: bounds, refusals, the end of a gateway without an outbox file")
+    replaced: int = Field(default=0, description="states that a newer one overtook before they were sent")
+    unheard: int = Field(default=0, description="telemetry that the broker had nobody for, for too long")
+    waiting: int = Field(default=0, description="not settled yet")
+
+
+class OutboxHealth(Payload):
+    """Where messages wait: ``store`` is what the newest went to; ``dropped`` are the reasons of ``MqttCounts.dropped``."""
+
+    store: Literal["file", "memory"]
+    rows: int
+    size_bytes: int
+    oldest_s: float | None
+    dropped: dict[str, int]
 
 
 class BridgeHealth(Payload):
     """``bridge/health``, every few seconds."""
 
     gateway: str
+    gateway_boot: int
+    seq: int
     uptime_s: float
     host_lateness_ms: Quantiles
     host_lateness: Histogram
     mqtt: MqttCounts
+    outbox: OutboxHealth
 
 
 class ClockQuality(Payload):
@@ -197,6 +223,8 @@ class WrapState(Payload):
     """``<wrap>``, retained, on change and at most 1 Hz. Reports only what the device said; ``null`` is not known or stale."""
 
     gateway: str
+    gateway_boot: int
+    seq: int
     id: WrapId
     side: Side
     boot_id: int | None
@@ -215,6 +243,8 @@ class Telemetry(Payload):
 
     ``pressure_mmhg`` has shape (chambers, samples), distal chamber first; sample ``i`` has sequence ``seq + i`` and was taken at device
     tick ``tick + i * period_ms * 10``. ``unix_s`` is the first sample's time by the clock estimate, ``null`` before the first one.
+    ``replay``: the wrap sent it again. ``historical``: the gateway sent it late, out of its outbox.
+    ``replay``: the wrap sent it again. ``historical``: the gateway sent it late, out of its outbox.
     """
 
     gateway: str
@@ -226,12 +256,14 @@ class Telemetry(Payload):
     replay: bool
     unix_s: float | None
     pressure_mmhg: list[list[float]]
+    historical: bool = False
 
 
 class WrapEvent(Payload):
-    """``<wrap>/event``: a state change, fault, link event or session event, numbered without gaps per wrap and gateway run."""
+    """``<wrap>/event``: a state change, fault, link event or session event, numbered without gaps per wrap and run of the gateway."""
 
     gateway: str
+    gateway_boot: int
     wrap: WrapId
     boot_id: int | None
     seq: int
@@ -239,6 +271,26 @@ class WrapEvent(Payload):
     kind: str
     text: str
     tick: int | None = None
+    historical: bool = False
+
+
+class SampleAccount(Payload):
+    """``<wrap>/samples``, retained: which samples of this boot of the wrap reached the gateway, over all runs of it.
+
+    The account covers ``first`` to ``next - 1``. ``missing`` came neither live nor in a replay; ``missing_runs`` are the oldest runs of
+    them, both ends included. What came is in the outbox or with the broker, but for the ``dropped``.
+    """
+
+    gateway: str
+    gateway_boot: int
+    seq: int
+    wrap: WrapId
+    boot_id: int
+    first: int
+    next: int
+    missing: int
+    missing_runs: list[list[int]]
+    dropped: int = Field(description="samples in telemetry messages that this run of the gateway gave up")
 
 
 class SampleCounts(Payload):
@@ -305,6 +357,10 @@ class SessionSummary(Payload):
     mqtt: MqttCounts
     host_lateness_ms: Quantiles
     slips: int = 0
+    gateway: str | None = Field(default=None, description="set where it is published, as are the next three")
+    gateway_boot: int | None = None
+    seq: int | None = None
+    historical: bool | None = None
 
 
 class Topic(NamedTuple):
@@ -326,6 +382,7 @@ TOPICS: dict[str, Topic] = {
     "wrap_state": Topic("{wrap}", WrapState, True, 1),
     "wrap_availability": Topic("{wrap}/availability", Availability, True, 1),
     "wrap_telemetry": Topic("{wrap}/telemetry", Telemetry, False, 1),
+    "wrap_samples": Topic("{wrap}/samples", SampleAccount, True, 1),
     "wrap_event": Topic("{wrap}/event", WrapEvent, False, 1),
     "wrap_session": Topic("{wrap}/session", SessionSummary, True, 1),
 }

@@ -34,6 +34,8 @@ def state(session: str | None) -> bytes:
         progress = SessionProgress(program="calf-wave", state=session, elapsed_s=1.0, duration_s=60.0, cycle=1, cycles=2)
     told = WrapState(
         gateway="attic",
+        gateway_boot=3,
+        seq=1,
         id="left-leg",
         side=Side.LEFT,
         boot_id=7,
@@ -110,7 +112,9 @@ def test_states_and_events_are_told_at_once_and_kept_bounded() -> None:
     assert told is not None
     assert (told["w"], told["part"], told["v"]["link"]) == ("left-leg", "state", "ready")
     for number in range(2 * EVENTS_MAX):
-        event = WrapEvent(gateway="attic", wrap="left-leg", boot_id=7, seq=number, unix_s=1.0, kind="booted", text="the wrap restarted")
+        event = WrapEvent(
+            gateway="attic", gateway_boot=3, wrap="left-leg", boot_id=7, seq=number, unix_s=1.0, kind="booted", text="the wrap restarted"
+        )
         assert feed.take("left-leg/event", event.model_dump_json().encode(), 0.0) is not None
     kept = feed.snapshot(0.0)["wraps"]["left-leg"]["events"]
     assert [kept[0]["seq"], kept[-1]["seq"]] == [EVENTS_MAX, 2 * EVENTS_MAX - 1]

@@ -4,7 +4,7 @@ import asyncio
 import json
 import signal
 import time
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -37,8 +37,8 @@ class Story:
 
 
 @pytest.fixture(scope="module")
-def story(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Story]:
-    yield asyncio.run(_tell(tmp_path_factory.mktemp("dashboard")))
+def story(tmp_path_factory: pytest.TempPathFactory) -> Story:
+    return asyncio.run(_tell(tmp_path_factory.mktemp("dashboard")))
 
 
 async def _tell(folder: Path) -> Story:

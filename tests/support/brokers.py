@@ -161,3 +161,8 @@ class Collector:
                 if not self._changed.wait(min(0.05, max(0.0, deadline_s - time.monotonic()))) and time.monotonic() >= deadline_s:
                     return condition(self)
         return True
+
+
+async def got(collector: Collector, count: int, topic: str) -> bool:
+    """Whether ``count`` messages come on ``topic`` in time."""
+    return await asyncio.to_thread(collector.wait_until, lambda one: len(one.bodies(topic)) >= count)

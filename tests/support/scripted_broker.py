@@ -24,13 +24,18 @@ class ScriptedBroker:
         self.levels: list[int] = []
         self.packets: list[tuple[int, bytes]] = []
         self._answers = answers
-        self._puback_reason = puback_reason
+        self.puback_reason = puback_reason
         self._received = asyncio.Condition()
         self._writers: list[asyncio.StreamWriter] = []
 
     def published(self) -> list[bytes]:
         """Topics of the PUBLISH packets so far."""
         return [body[2 : 2 + int.from_bytes(body[:2])] for head, body in self.packets if head & 0xF0 == 0x30]
+
+    def bodies(self, topic: str) -> list[bytes]:
+        """What follows topic and packet id in the PUBLISH packets on ``topic`` so far."""
+        head = len(topic).to_bytes(2) + topic.encode()
+        return [body[len(head) + 2 :] for kind, body in self.packets if kind & 0xF0 == 0x30 and body.startswith(head)]
 
     def heads(self) -> list[int]:
         """Packet types so far, as the high half of the first byte."""
@@ -72,9 +77,9 @@ class ScriptedBroker:
                         return
                     if answer is not None:
                         writer.write(answer)
-                elif head & 0xF0 == 0x30 and head & 0x06 and self._puback_reason is not None:
+                elif head & 0xF0 == 0x30 and head & 0x06 and self.puback_reason is not None:
                     at = 2 + int.from_bytes(body[:2])
-                    writer.write(bytes([0x40, 3]) + body[at : at + 2] + bytes([self._puback_reason]))
+                    writer.write(bytes([0x40, 3]) + body[at : at + 2] + bytes([self.puback_reason]))
         except (asyncio.IncompleteReadError, ConnectionError):
             return  # the client left
         finally:

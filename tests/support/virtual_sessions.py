@@ -13,7 +13,7 @@ from wavewrap_gateway.core.wave import compile_wave
 from wavewrap_gateway.runtime.publishing import BrokerChange, BrokerDown, BrokerUp, encode_message
 from wavewrap_gateway.runtime.session_runner import Outcome, SessionRunner
 from wavewrap_gateway.runtime.wrap_run import WrapRun
-from wavewrap_protocol.payloads import MqttCounts, Payload, SessionSummary
+from wavewrap_protocol.payloads import MqttCounts, OutboxHealth, Payload, SessionSummary
 
 __all__ = ["NOTHING_PUBLISHED", "Published", "RecordingPublisher", "make_short_program", "prepare_session", "summarise"]
 
@@ -84,6 +84,14 @@ class RecordingPublisher:
     def counts(self) -> MqttCounts:
         """Everything is acknowledged."""
         return MqttCounts(published=len(self.messages), acknowledged=len(self.messages), dropped=0)
+
+    def outbox(self) -> OutboxHealth:
+        """Nothing ever waits."""
+        return OutboxHealth(store="memory", rows=0, size_bytes=0, oldest_s=None, dropped={})
+
+    def dropped_samples(self, wrap: str) -> int:
+        """Nothing is ever dropped, of whatever ``wrap``."""
+        return 0 * len(wrap)
 
     async def drain(self, timeout_s: float) -> bool:
         """Nothing ever waits, however short ``timeout_s``."""

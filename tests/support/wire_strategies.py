@@ -91,6 +91,8 @@ def _value(annotation: Any, name: str) -> st.SearchStrategy[Any]:
         return st.one_of(*(_value(option, name) for option in arguments))
     if origin is list:
         return st.lists(_value(arguments[0], name), max_size=4)
+    if origin is dict:
+        return st.dictionaries(_value(arguments[0], name), _value(arguments[1], name), max_size=4)
     if annotation is str and name in {"id", "wrap"}:
         return st.from_regex(r"[a-z0-9_-]{1,64}", fullmatch=True).filter(lambda text: text != "bridge")
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):

@@ -1,23 +1,28 @@
 """The publisher on MQTT: one connection kept up, one window of unacknowledged messages, the bridge's presence.
 
-MQTT 5 first; a broker that does not speak it is asked again with 3.1.1. What a lost connection left unacknowledged is sent again (QoS 1
-allows duplicates; the payloads carry their keys). ``bridge/state`` is this adapter's own: the retained "online" at every connect,
-"offline" as the Last Will and before an orderly disconnect. Nothing else is published unasked.
-Not responsible for: the queues' rules (``runtime.publishing``), paho's ways (``mqtt_connection``), commands from the broker.
+MQTT 5 first; a broker that does not speak it is asked again with 3.1.1. What a lost connection left unacknowledged goes back to the
+queues and is sent again (QoS 1 allows duplicates; the payloads carry their keys). ``bridge/state`` is this adapter's own: the retained
+"online" at every connect, "offline" as the Last Will and before an orderly disconnect. Nothing else is published unasked.
+Not responsible for: what goes next and what an answer means (``runtime.message_queues``), where messages lie meanwhile (the storage
+behind those), paho's ways (``mqtt_connection``), commands from the broker.
 """
 
 import asyncio
 import logging
+import time
 from collections.abc import Callable
 from contextlib import suppress
 from typing import Literal
 
 from wavewrap_gateway.adapters.mqtt_connection import MqttConnection, NoAnswerError
+from wavewrap_gateway.adapters.mqtt_failures import Refusal
 from wavewrap_gateway.adapters.mqtt_settings import MqttSettings
 from wavewrap_gateway.core.backoff import Backoff
-from wavewrap_gateway.runtime.publishing import BrokerChange, BrokerDown, BrokerUp, Message, MessageQueues, encode_message
+from wavewrap_gateway.runtime.message_queues import MessageQueues, Outgoing, Verdict
+from wavewrap_gateway.runtime.publishing import BrokerChange, BrokerDown, BrokerUp, Message, encode_message
+from wavewrap_gateway.runtime.storage import MEMORY_BOUNDS, MemoryStorage
 from wavewrap_protocol.errors import UsageError, WavewrapError
-from wavewrap_protocol.payloads import BridgeState, MqttCounts, Payload
+from wavewrap_protocol.payloads import BridgeState, MqttCounts, OutboxHealth, Payload
 
 __all__ = ["MqttPublisher", "MqttSettings"]
 
@@ -42,24 +47,25 @@ _log = logging.getLogger(__name__)
 class MqttPublisher:
     """A ``runtime.publishing.Publisher``. ``client_id`` must be the same for the same gateway and of no other on this broker.
 
-    Every method belongs to the thread of the asyncio loop.
+    Without ``queues`` messages wait in memory. Every method belongs to the thread of the asyncio loop.
     """
 
     def __init__(self, settings: MqttSettings, client_id: str, queues: MessageQueues | None = None) -> None:
         self._settings = settings
         self._client_id = client_id
-        self._queues = MessageQueues() if queues is None else queues
+        self._queues = _queues_in_memory() if queues is None else queues
+        self._queues.on_more = self._pump_soon
         self._online = encode_message(settings.base_topic, "bridge_state", BridgeState(state="online"))
         self._offline = encode_message(settings.base_topic, "bridge_state", BridgeState(state="offline"))
         self._version: Literal["5", "3.1.1"] | None = None if settings.version == "auto" else settings.version
         self._connection: MqttConnection | None = None
-        self._in_flight: dict[int, Message] = {}  # by message id, oldest first
-        self._presence_ids: set[int] = set()  # ours, of no queue and no count
+        self._in_flight: dict[int, Outgoing | None] = {}  # by message id, oldest first; None is our own presence, of no queue
         self._window = WINDOW
         self._listeners: list[Callable[[BrokerChange], None]] = []
         self._idle = asyncio.Event()
         self._idle.set()
         self._pump_due = False
+        self._alarm: asyncio.TimerHandle | None = None
         self._task: asyncio.Task[None] | None = None
         self._closed = False
 
@@ -85,7 +91,7 @@ class MqttPublisher:
         self._task = asyncio.create_task(self._keep_up(connection), name="mqtt-keep-up")
 
     async def close(self, drain_s: float = 2.0) -> None:
-        """Send what waits, say "offline" and disconnect, for at most ``drain_s`` each; what is still unsent counts as dropped."""
+        """Send what waits, say "offline" and disconnect, for at most ``drain_s`` each; what is still unsent stays with the storage."""
         self._closed = True
         if self._connection is not None:
             await self.drain(drain_s)
@@ -100,7 +106,7 @@ class MqttPublisher:
             connection = self._connection
             self._go_down("the gateway closed it")
             await connection.close(drain_s)
-        self._queues.discard("gateway closed")
+        self._queues.give_up("gateway closed")
         self._idle.set()
 
     def publish(self, topic: str, payload: Payload, wrap: str | None = None) -> None:
@@ -109,12 +115,10 @@ class MqttPublisher:
             raise UsageError("topic 'bridge_state' follows the connection by itself: do not publish it")
         self._queues.put(encode_message(self._settings.base_topic, topic, payload, wrap))
         if self._closed:
-            self._queues.discard("gateway closed")
+            self._queues.give_up("gateway closed")
             return
         self._idle.clear()
-        if self._connection is not None and not self._pump_due:
-            self._pump_due = True
-            asyncio.get_running_loop().call_soon(self._pump)
+        self._pump_soon()
 
     def counts(self) -> MqttCounts:
         """Counts since start, without the adapter's own ``bridge/state``."""
@@ -124,13 +128,25 @@ class MqttPublisher:
         """Dropped messages by reason."""
         return self._queues.drops()
 
+    def outbox(self) -> OutboxHealth:
+        """Where messages wait, and what was dropped why."""
+        return self._queues.health()
+
+    def dropped_samples(self, wrap: str) -> int:
+        """Samples of ``wrap`` in telemetry that was given up."""
+        return self._queues.dropped_samples(wrap)
+
     async def drain(self, timeout_s: float) -> bool:
-        """Wait until everything is acknowledged or dropped; False when ``timeout_s`` ended first."""
+        """Send all that the broker takes, as fast as it does, and wait for its answers; False when ``timeout_s`` ended first."""
+        self._queues.hurry(True)
+        self._pump_soon()
         try:
             async with asyncio.timeout(timeout_s):
                 await self._idle.wait()
         except TimeoutError:
             return False
+        finally:
+            self._queues.hurry(False)
         return True
 
     def add_listener(self, listener: Callable[[BrokerChange], None]) -> Callable[[], None]:
@@ -182,16 +198,17 @@ class MqttPublisher:
         self._window = max(1, min(WINDOW, connection.receive_maximum))
         _log.info("MQTT broker %s connected, MQTT %s, window %d", self._settings.safe_url, self._version, self._window)
         self._announce(connection, self._online)
-        self._pump()
+        self._queues.connect()
         self._notify(BrokerUp(self._settings.safe_url))
+        # After the listeners: they replace states that have grown old.
+        self._pump_soon()
 
     def _go_down(self, reason: str) -> None:
         self._connection = None
-        self._queues.put_back(message for mid, message in self._in_flight.items() if mid not in self._presence_ids)
+        self._queues.disconnect(outgoing for outgoing in self._in_flight.values() if outgoing is not None)
         self._in_flight.clear()
-        self._presence_ids.clear()
-        if not len(self._queues):
-            self._idle.set()
+        self._set_alarm()
+        self._note_idle()
         if not self._closed:
             _log.warning("MQTT broker %s lost: %s; reconnecting", self._settings.safe_url, reason)
         self._notify(BrokerDown(reason))
@@ -203,10 +220,13 @@ class MqttPublisher:
     # Sending.
 
     def _announce(self, connection: MqttConnection, presence: Message) -> None:
-        mid = connection.send(presence)
-        self._in_flight[mid] = presence
-        self._presence_ids.add(mid)
+        self._in_flight[connection.send(presence)] = None
         self._idle.clear()
+
+    def _pump_soon(self) -> None:
+        if self._connection is not None and not self._pump_due:
+            self._pump_due = True
+            asyncio.get_running_loop().call_soon(self._pump)
 
     def _pump(self) -> None:
         """Send what the window and the socket have room for."""
@@ -214,28 +234,48 @@ class MqttPublisher:
         connection = self._connection
         if connection is None:
             return
-        while len(self._in_flight) < self._window and not connection.congested:
-            message = self._queues.take()
-            if message is None:
-                break
-            limit_bytes = connection.maximum_packet_bytes
-            if limit_bytes is not None and len(message.body) + len(message.path) + _PACKET_EXTRA_BYTES > limit_bytes:
-                self._queues.refuse(message, f"larger than the broker's limit of {limit_bytes} bytes")
-            else:
-                self._in_flight[connection.send(message)] = message
-        if not self._in_flight and not len(self._queues):
-            self._idle.set()
+        with connection.together():
+            while len(self._in_flight) < self._window and not connection.congested:
+                outgoing = self._queues.take()
+                if outgoing is None:
+                    self._set_alarm()
+                    break
+                message = outgoing.message
+                limit_bytes = connection.maximum_packet_bytes
+                if limit_bytes is not None and len(message.body) + len(message.path) + _PACKET_EXTRA_BYTES > limit_bytes:
+                    self._queues.refuse(outgoing, Verdict.IMPOSSIBLE, f"larger than the broker's limit of {limit_bytes} bytes")
+                else:
+                    self._in_flight[connection.send(message)] = outgoing
+        self._note_idle()
 
-    def _settle(self, mid: int, failure: str | None) -> None:
-        message = self._in_flight.pop(mid, None)
-        if message is None:
-            return
-        if mid in self._presence_ids:
-            self._presence_ids.remove(mid)
-        elif failure is None:
-            self._queues.acknowledge(message)
+    def _set_alarm(self) -> None:
+        """Look again when a rate or a pause may let more out."""
+        if self._alarm is not None:
+            self._alarm.cancel()
+        wait_s = self._queues.wait_s()
+        self._alarm = None if wait_s is None else asyncio.get_running_loop().call_later(wait_s, self._pump)
+
+    def _note_idle(self) -> None:
+        if not self._in_flight and self._queues.is_settled:
+            self._idle.set()
         else:
-            self._queues.refuse(message, f"refused by the broker: {failure}")
+            self._idle.clear()
+
+    def _settle(self, mid: int, refusal: Refusal | None) -> None:
+        outgoing = self._in_flight.pop(mid, None)
+        if outgoing is None:
+            return
+        if refusal is None:
+            self._queues.acknowledge(outgoing)
+        else:
+            self._queues.refuse(outgoing, refusal.verdict, refusal.reason)
+
+
+def _queues_in_memory() -> MessageQueues:
+    def unix_s() -> float:
+        return time.clock_gettime(time.CLOCK_REALTIME)
+
+    return MessageQueues(MemoryStorage(MEMORY_BOUNDS, unix_s), unix_s)
 
 
 _PACKET_EXTRA_BYTES = 16  # fixed header 5, topic length 2, packet id 2, property length 1, and some to spare

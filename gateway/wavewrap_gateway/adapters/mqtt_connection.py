@@ -10,8 +10,8 @@ import socket
 import ssl
 import threading
 from collections import deque
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from typing import Literal
 
 from paho.mqtt.client import Client, ConnectFlags, DisconnectFlags, MQTTv5, MQTTv311
@@ -19,7 +19,7 @@ from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode
 from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
-from wavewrap_gateway.adapters.mqtt_failures import UNSUPPORTED_VERSION, describe_failure, describe_refusal
+from wavewrap_gateway.adapters.mqtt_failures import UNSUPPORTED_VERSION, Refusal, describe_failure, describe_refusal, judge_answer
 from wavewrap_gateway.adapters.mqtt_settings import MqttSettings
 from wavewrap_gateway.runtime.publishing import Message
 from wavewrap_protocol.errors import BrokerError, UsageError
@@ -28,6 +28,8 @@ __all__ = ["MqttConnection", "NoAnswerError"]
 
 KEEPALIVE_S = 10
 """Choice: the broker declares us dead (Last Will) after 1.5 times this, and we notice a silent broker within twice this."""
+
+_CORK: int | None = getattr(socket, "TCP_CORK", None)  # Linux's
 
 _MISC_S = 1.0  # how often paho checks its keep-alive; its own threaded loop does it as often
 _RECEIVE_MAXIMUM_DEFAULT = 65535  # MQTT 5.0 section 3.2.2.3.3: the limit when the broker names none
@@ -38,7 +40,7 @@ class NoAnswerError(BrokerError):
 
 
 class MqttConnection:
-    """``on_settled(mid, failure)`` and ``on_room()`` are called in the loop, never from inside :meth:`send`."""
+    """``on_settled(mid, refusal)`` and ``on_room()`` are called in the loop, never from inside :meth:`send`."""
 
     def __init__(
         self,
@@ -46,7 +48,7 @@ class MqttConnection:
         client_id: str,
         version: Literal["5", "3.1.1"],
         will: Message | None,
-        on_settled: Callable[[int, str | None], None],
+        on_settled: Callable[[int, Refusal | None], None],
         on_room: Callable[[], None],
     ) -> None:
         self._settings = settings
@@ -69,7 +71,7 @@ class MqttConnection:
         client.on_publish = self._note_publish
         client.on_socket_open = _set_nodelay
         client.on_socket_close = self._note_socket_close
-        self._settled: deque[tuple[int, str | None]] = deque()
+        self._settled: deque[tuple[int, Refusal | None]] = deque()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._dispatching = False
         self._fd: int | None = None
@@ -127,6 +129,20 @@ class MqttConnection:
         self._watch_writable()
         return info.mid
 
+    @contextmanager
+    def together(self) -> Iterator[None]:
+        """What is sent in here leaves in as few segments as can be; for one message alone it is not worth it."""
+        sock = self._client.socket()
+        if _CORK is None or not isinstance(sock, socket.socket):
+            yield
+            return
+        try:
+            sock.setsockopt(socket.IPPROTO_TCP, _CORK, 1)
+            yield
+        finally:
+            with suppress(OSError):  # it was closed meanwhile
+                sock.setsockopt(socket.IPPROTO_TCP, _CORK, 0)
+
     async def close(self, timeout_s: float) -> None:
         """Disconnect in order, so that the broker keeps the Last Will to itself; after ``timeout_s`` just close."""
         if not self.lost.is_set():
@@ -148,7 +164,7 @@ class MqttConnection:
         self._answered.set()
 
     def _note_publish(self, _client: Client, _data: object, mid: int, reason: ReasonCode, _properties: Properties | None) -> None:
-        self._settled.append((mid, str(reason) if reason.is_failure else None))
+        self._settled.append((mid, judge_answer(reason)))
         self._wake()
 
     def _note_disconnect(

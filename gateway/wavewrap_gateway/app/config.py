@@ -4,6 +4,7 @@ Environment: ``WAVEWRAP_RADIO``, ``WAVEWRAP_MQTT__URL`` and so on, two underscor
 refused with the place it came from.
 """
 
+import re
 import tomllib
 from dataclasses import dataclass
 from os import environ
@@ -12,12 +13,15 @@ from socket import gethostname
 from typing import Annotated, Any
 
 from platformdirs import user_config_path, user_data_path
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, StringConstraints, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, Secret, SecretStr, StringConstraints, ValidationError, field_validator
 from pydantic_settings import BaseSettings, EnvSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict, SettingsError
 
 from wavewrap_gateway.adapters.mqtt_settings import MqttSettings
+from wavewrap_gateway.adapters.store_place import check_place, mask_place
 from wavewrap_gateway.core.key_lines import locate_keys
 from wavewrap_gateway.core.request_rules import DEFAULT_COMMANDS
+from wavewrap_gateway.runtime.message_queues import QueueRules
+from wavewrap_gateway.runtime.storage import Bounds
 from wavewrap_gateway.runtime.wrap import topic_name
 from wavewrap_protocol.errors import UsageError
 from wavewrap_protocol.limits import CEILING_DEFAULT_MMHG, CEILING_MAX_MMHG
@@ -31,6 +35,8 @@ __all__ = [
     "GatewayConfig",
     "HomeAssistantConfig",
     "MqttConfig",
+    "OutboxConfig",
+    "StorePlace",
     "config_path",
     "load_config",
     "show_config",
@@ -38,7 +44,7 @@ __all__ = [
 
 ENV_PREFIX = "WAVEWRAP_"
 
-_TABLES = ("mqtt", "names", "commands", "home_assistant", "dashboard")
+_TABLES = ("mqtt", "names", "commands", "home_assistant", "outbox", "dashboard")
 
 
 class MqttConfig(BaseModel):
@@ -54,12 +60,13 @@ class MqttConfig(BaseModel):
     key_file: Path | None = None
     base_topic: str = "wavewrap"
     patience_s: float = Field(default=10.0, ge=0.0, description="a running session stops when the broker is gone for longer")
+    idle_telemetry: bool = Field(default=False, description="whether the daemon publishes samples outside of sessions, too")
 
     def settings(self) -> MqttSettings | None:
         """The broker to use, ``None`` for the embedded one. Raises :class:`UsageError`."""
         if self.url is None:
             return None
-        given = self.model_dump(exclude={"url", "patience_s"}, exclude_none=True)
+        given = self.model_dump(exclude={"url", "patience_s", "idle_telemetry"}, exclude_none=True)
         return MqttSettings.from_url(self.url.get_secret_value(), **given)
 
 
@@ -92,6 +99,35 @@ class DashboardConfig(BaseModel):
     check_before_start: bool = Field(default=True, description="the page asks what speaks against a session; off in a lab only")
 
 
+class OutboxConfig(BaseModel):
+    """Table ``[outbox]``: where messages wait for the broker, and how much of them. The gateway's own broker needs none and has none."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+
+    enabled: bool = Field(default=True, description="false: messages wait in memory and end with the gateway")
+    folder: Path = Field(default_factory=lambda: user_data_path("wavewrap") / "outbox")
+    max_rows: int = Field(default=1_000_000, ge=1000, description="half a day of two wraps")
+    max_mb: int = Field(default=500, ge=1)
+    max_age_h: float = Field(default=168.0, gt=0.0)
+    backfill_per_s: float = Field(default=200.0, ge=1.0, description="messages out of the file beside the live ones")
+    unheard_s: float = Field(default=300.0, ge=0.0, description="how long telemetry waits for somebody to subscribe to it")
+
+    def bounds(self) -> Bounds:
+        """What may wait in the file."""
+        return Bounds(self.max_rows, self.max_mb * 1_000_000, self.max_age_h * 3600.0)
+
+    def rules(self) -> QueueRules:
+        """What leaves it."""
+        return QueueRules(self.backfill_per_s, self.unheard_s)
+
+
+class StorePlace(Secret[str]):
+    """Where the history is kept; shows itself without the password that a URL may hold."""
+
+    def _display(self) -> str:
+        return mask_place(self.get_secret_value())
+
+
 class GatewayConfig(BaseSettings):
     """All of it. ``names`` maps the serial number of a wrap to its name in topics."""
 
@@ -107,10 +143,30 @@ class GatewayConfig(BaseSettings):
         default_factory=lambda: user_data_path("wavewrap") / "wraps.json", description="the wraps paired with this host; keys lie beside it"
     )
     programs: Path = Field(default_factory=lambda: user_config_path("wavewrap") / "programs", description="your own, for the daemon")
+    record: bool = Field(default=True, description="keep every session in the store")
+    store: StorePlace = Field(
+        default_factory=lambda: StorePlace(str(user_data_path("wavewrap") / "history.sqlite")),
+        description="the history: path of an SQLite file, or postgresql://user@host/database",
+    )
     mqtt: MqttConfig = MqttConfig()
     commands: CommandsConfig = CommandsConfig()
     home_assistant: HomeAssistantConfig = HomeAssistantConfig()
     dashboard: DashboardConfig = DashboardConfig()
+    outbox: OutboxConfig = Field(default_factory=OutboxConfig)
+
+    def outbox_file(self, broker: MqttSettings) -> Path:
+        """The outbox of this gateway for ``broker``: what waits for one must not go to another."""
+        host = re.sub(r"[^a-z0-9.-]+", "-", broker.host.lower())
+        return self.outbox.folder / f"{self.gateway}@{host}-{broker.port}.sqlite"
+
+    @field_validator("store")
+    @classmethod
+    def _check_store(cls, value: StorePlace) -> StorePlace:
+        try:
+            check_place(value.get_secret_value())
+        except UsageError as cause:
+            raise ValueError(str(cause)) from None
+        return value
 
     @property
     def bumble_keys(self) -> Path:

@@ -19,8 +19,10 @@ from wavewrap_gateway.cli import (
     gateway,
     pair,
     programs,
+    protocol,
     run,
     scan,
+    sessions,
     wraps,
 )
 from wavewrap_gateway.cli.journal import JournalFormatter, is_read_by_journal, mark
@@ -50,12 +52,14 @@ app.command("dashboard")(dashboard.dashboard)
 app.command("acknowledge")(acknowledge.acknowledge)
 app.add_typer(wraps.app, name="wraps")
 app.add_typer(programs.app, name="programs")
+app.add_typer(sessions.app, name="sessions")
 board.app.command("fit")(board_fit.fit)
 board.app.command("record", context_settings={"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []})(
     board_fit.record
 )
 app.add_typer(board.app, name="board")
 app.add_typer(config.app, name="config")
+app.add_typer(protocol.app, name="protocol")
 app.add_typer(bench.app, name="bench")
 
 

@@ -3,12 +3,13 @@
 A wrap numbers its samples from boot, so a gap is known exactly. Not responsible for asking for the replay.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from wavewrap_protocol.payloads import SampleCounts
 from wavewrap_protocol.reports import Telemetry
 
-__all__ = ["Gap", "SampleLedger"]
+__all__ = ["Gap", "SampleLedger", "SampleRuns"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,6 +19,31 @@ class Gap:
     epoch: int
     first: int
     last: int
+
+
+class SampleRuns:
+    """Which numbers have come, as runs ``(first, last)``, both included, rising and apart."""
+
+    def __init__(self, runs: Sequence[tuple[int, int]] = ()) -> None:
+        self._runs = sorted(runs)
+
+    def add(self, first: int, last: int) -> None:
+        """These have come, whether they had before or not."""
+        at = len(self._runs)
+        while at > 0 and self._runs[at - 1][0] > first:
+            at -= 1
+        begin = at - 1 if at > 0 and self._runs[at - 1][1] >= first - 1 else at
+        end = at
+        while end < len(self._runs) and self._runs[end][0] <= last + 1:
+            end += 1
+        touched = self._runs[begin:end]
+        if touched:
+            first, last = min(first, touched[0][0]), max(last, *(run[1] for run in touched))
+        self._runs[begin:end] = [(first, last)]
+
+    def runs(self) -> list[tuple[int, int]]:
+        """All of them."""
+        return list(self._runs)
 
 
 class SampleLedger:
@@ -56,6 +82,37 @@ class SampleLedger:
         found = self._missing.intersection(range(frame.seq, frame.seq + len(frame.samples_cmmhg)))
         self._missing -= found
         self._replayed += len(found)
+
+    def recall(self, epoch: int, runs: Sequence[tuple[int, int]]) -> list[Gap]:
+        """An earlier run of the gateway had these ``runs`` of ``epoch``: the account begins with them. Returns what lies in between."""
+        first_here = self._first
+        before = [(first, min(last, first_here - 1)) for first, last in sorted(runs) if first < first_here]
+        if epoch != self._epoch or not before:
+            return []
+        self._first = before[0][0]
+        gaps: list[Gap] = []
+        for (_, last), (following, _) in zip(before, [*before[1:], (first_here, first_here)], strict=True):
+            if following > last + 1:
+                gaps.append(Gap(epoch, last + 1, following - 1))
+                self._missing.update(range(last + 1, following))
+        self._received = self._next - self._first - len(self._missing) - self._replayed
+        return gaps
+
+    def successor(self) -> "SampleLedger":
+        """A ledger of its own that counts from here on."""
+        ledger = SampleLedger()
+        ledger._epoch, ledger._first, ledger._next = self._epoch, self._next, self._next
+        return ledger
+
+    @property
+    def epoch(self) -> int | None:
+        """The newest epoch, None before the first frame."""
+        return self._epoch
+
+    @property
+    def span(self) -> tuple[int, int]:
+        """The first number of the newest epoch that is accounted for, and the one after the last."""
+        return self._first, self._next
 
     def gaps(self) -> list[Gap]:
         """What is still missing of the newest epoch, in runs."""

@@ -25,6 +25,7 @@ from wavewrap_protocol.payloads import (
     ClockQuality,
     Devices,
     Pacing,
+    SampleAccount,
     SessionProgress,
     SessionSummary,
     Telemetry,
@@ -46,6 +47,9 @@ STATE_REPEAT_S = 5.0
 
 HEALTH_PERIOD_S = 5.0
 
+MISSING_RUNS = 50
+"""Runs of missing samples that an account names. Choice: a kilobyte; the count beside them is of all."""
+
 
 @dataclass(frozen=True, slots=True)
 class Clocks:
@@ -64,24 +68,46 @@ class SessionView:
 
 
 class Bridge:
-    """Publishes for ``wraps`` under the gateway id ``gateway``."""
+    """Publishes for ``wraps`` under the gateway id ``gateway``; ``boot`` tells this run of it from every other.
 
-    def __init__(self, gateway: str, wraps: Sequence[Wrap], publisher: Publisher, clocks: Clocks, lateness: Lateness) -> None:
+    Live samples of wraps that are in no session are published only with ``idle_telemetry``.
+    """
+
+    def __init__(
+        self,
+        gateway: str,
+        boot: int,
+        wraps: Sequence[Wrap],
+        publisher: Publisher,
+        clocks: Clocks,
+        lateness: Lateness,
+        *,
+        idle_telemetry: bool = True,
+    ) -> None:
         self._gateway = gateway
+        self._boot = boot
         self._wraps: dict[Wrap, Callable[[], None]] = {}
         self._publisher = publisher
         self._clocks = clocks
         self._lateness = lateness
+        self._idle_telemetry = idle_telemetry
         self._started_s = clocks.monotonic_s()
         self._event_numbers: defaultdict[str, int] = defaultdict(int)
         self._available: dict[str, bool] = {}
         self._published: dict[str, tuple[WrapState, float]] = {}
+        self._accounts: dict[str, SampleAccount] = {}
         self._info: BridgeInfo | None = None
         self.session_view: Callable[[str], SessionView | None] = lambda _name: None
         """The running session of the wrap with that name."""
+        self._witnesses: list[Callable[[WrapEvent | BridgeEvent], None]] = []
         publisher.add_listener(self._on_broker)
         for wrap in wraps:
             self.add(wrap)
+
+    @property
+    def wraps(self) -> tuple[Wrap, ...]:
+        """Those it publishes for."""
+        return tuple(self._wraps)
 
     def add(self, wrap: Wrap) -> None:
         """Publish for ``wrap``, too."""
@@ -96,10 +122,20 @@ class Bridge:
         """No wrap is called ``old`` any more: what there is to say is said anew, under the new name."""
         self._available.pop(old, None)
         self._published.pop(old, None)
+        self._accounts.pop(old, None)
         self._publish_devices()
         for wrap in self._wraps:
             self._publish_availability(wrap, isinstance(wrap.link.state, Ready))
         self.publish_states()
+
+    def watch(self, witness: Callable[[WrapEvent | BridgeEvent], None]) -> Callable[[], None]:
+        """Call ``witness`` with every event that is published; returns what ends that."""
+        self._witnesses.append(witness)
+        return lambda: self._witnesses.remove(witness)
+
+    def _witness(self, event: WrapEvent | BridgeEvent) -> None:
+        for witness in tuple(self._witnesses):
+            witness(event)
 
     def announce(self, version: str, radio: str, base_topic: str, pacing: Pacing, commands: Sequence[str] = ()) -> None:
         """Publish what this gateway is."""
@@ -107,6 +143,8 @@ class Bridge:
             version=version,
             protocol=f"{VERSION_MAJOR}.{VERSION_MINOR}",
             gateway=self._gateway,
+            gateway_boot=self._boot,
+            seq=self._number("info"),
             radio=radio,
             base_topic=base_topic,
             started_unix_s=self._unix_s(self._started_s),
@@ -119,7 +157,7 @@ class Bridge:
         """A broker that comes back may have forgotten what it retained: say it all again."""
         if isinstance(change, BrokerDown) or self._info is None:
             return
-        self._publisher.publish("bridge_info", self._info)
+        self._publisher.publish("bridge_info", self._info.model_copy(update={"seq": self._number("info")}))
         self._publish_devices()
         available, self._available = self._available, {}
         for wrap in self._wraps:
@@ -127,6 +165,8 @@ class Bridge:
                 self._publish_availability(wrap, available[wrap.name])
         self._published.clear()
         self.publish_states()
+        self._accounts.clear()
+        self.publish_samples()
 
     def _unix_s(self, host_s: float) -> float:
         return round(self._clocks.unix_s(host_s), 6)
@@ -160,7 +200,8 @@ class Bridge:
                 pass
 
     def _publish_frame(self, wrap: Wrap, frame: Frame) -> None:
-        if wrap.link.identity is None:
+        wanted = self._idle_telemetry or frame.replay or self.session_view(wrap.name) is not None
+        if wrap.link.identity is None or not wanted:
             return
         sync = wrap.link.clock_sync
         columns = [[cmmhg_to_mmhg(value) for value in column] for column in zip(*frame.samples_cmmhg, strict=True)]
@@ -182,7 +223,8 @@ class Bridge:
         )
 
     def _publish_devices(self) -> None:
-        self._publisher.publish("bridge_devices", Devices(wraps=self.devices()))
+        devices = Devices(gateway=self._gateway, gateway_boot=self._boot, seq=self._number("devices"), wraps=self.devices())
+        self._publisher.publish("bridge_devices", devices)
 
     def devices(self) -> list[WrapInfo]:
         """The wraps in use that have said who they are."""
@@ -215,33 +257,39 @@ class Bridge:
             return
         now_s = self._clocks.monotonic_s()
         boot_id = wrap.link.capabilities.boot_id if wrap.link.capabilities is not None else None
-        self._publisher.publish(
-            "wrap_event",
-            WrapEvent(
-                gateway=self._gateway,
-                wrap=wrap.name,
-                boot_id=boot_id,
-                seq=self._number(wrap.name),
-                unix_s=self._unix_s(now_s),
-                kind=kind,
-                text=text,
-                tick=tick,
-            ),
-            wrap.name,
+        event = WrapEvent(
+            gateway=self._gateway,
+            gateway_boot=self._boot,
+            wrap=wrap.name,
+            boot_id=boot_id,
+            seq=self._number(f"{wrap.name}/event"),
+            unix_s=self._unix_s(now_s),
+            kind=kind,
+            text=text,
+            tick=tick,
         )
+        self._publisher.publish("wrap_event", event, wrap.name)
+        self._witness(event)
 
     def event(self, kind: str, text: str) -> None:
         """Publish something that happened to the gateway itself."""
-        now_s = self._clocks.monotonic_s()
-        self._publisher.publish(
-            "bridge_event",
-            BridgeEvent(gateway=self._gateway, seq=self._number(""), unix_s=self._unix_s(now_s), kind=kind, text=text),
+        event = BridgeEvent(
+            gateway=self._gateway,
+            gateway_boot=self._boot,
+            seq=self._number("event"),
+            unix_s=self._unix_s(self._clocks.monotonic_s()),
+            kind=kind,
+            text=text,
         )
+        self._publisher.publish("bridge_event", event)
+        self._witness(event)
 
     def publish_summary(self, summary: SessionSummary) -> None:
         """Publish the record of a session on the topic of each of its wraps."""
         for wrap in summary.wraps:
-            self._publisher.publish("wrap_session", summary, wrap.id)
+            seq = self._number(f"{wrap.id}/session")
+            key = {"gateway": self._gateway, "gateway_boot": self._boot, "seq": seq, "historical": False}
+            self._publisher.publish("wrap_session", summary.model_copy(update=key), wrap.id)
 
     async def run(self) -> None:
         """States on change and health every few seconds, until cancelled."""
@@ -254,6 +302,7 @@ class Bridge:
             if now_s >= health_s:
                 health_s = now_s + HEALTH_PERIOD_S
                 self._publisher.publish("bridge_health", self.health())
+                self.publish_samples()
 
     def publish_states(self) -> None:
         """Publish the state of each wrap that changed since the last call, or was said long ago."""
@@ -267,7 +316,8 @@ class Bridge:
             news = published is None or published.model_copy(update={"clock": state.clock}) != state
             if news or (state.pressure_mmhg is not None and now_s - said_s >= STATE_REPEAT_S):
                 self._published[wrap.name] = (state, now_s)
-                self._publisher.publish("wrap_state", state, wrap.name)
+                numbered = state.model_copy(update={"seq": self._number(f"{wrap.name}/state")})
+                self._publisher.publish("wrap_state", numbered, wrap.name)
 
     def _state(self, wrap: Wrap, view: SessionView | None) -> WrapState:
         picture, link = wrap.picture, wrap.link
@@ -276,6 +326,8 @@ class Bridge:
         target_mmhg = None if view is None else view.targets_mmhg.get(wrap.name)
         return WrapState(
             gateway=self._gateway,
+            gateway_boot=self._boot,
+            seq=0,  # numbered when it is published
             id=wrap.name,
             side=wrap.side,
             boot_id=link.capabilities.boot_id if link.capabilities is not None else None,
@@ -293,11 +345,39 @@ class Bridge:
         """How the gateway is."""
         return BridgeHealth(
             gateway=self._gateway,
+            gateway_boot=self._boot,
+            seq=self._number("health"),
             uptime_s=round(self._clocks.monotonic_s() - self._started_s, 1),
             host_lateness_ms=self._lateness.quantiles(),
             host_lateness=self._lateness.histogram(),
             mqtt=self._publisher.counts(),
+            outbox=self._publisher.outbox(),
         )
+
+    def publish_samples(self) -> None:
+        """Publish the account of each wrap's samples that changed since the last call."""
+        for wrap in self._wraps:
+            ledger, boot_id = wrap.link.samples, wrap.link.clock_sync.boot_id
+            first, following = ledger.span
+            if wrap.link.identity is None or following == 0 or ledger.epoch != boot_id & 0xFF:
+                continue
+            gaps = ledger.gaps()
+            account = SampleAccount(
+                gateway=self._gateway,
+                gateway_boot=self._boot,
+                seq=0,
+                wrap=wrap.name,
+                boot_id=boot_id,
+                first=first,
+                next=following,
+                missing=sum(gap.last - gap.first + 1 for gap in gaps),
+                missing_runs=[[gap.first, gap.last] for gap in gaps[:MISSING_RUNS]],
+                dropped=self._publisher.dropped_samples(wrap.name),
+            )
+            if account != self._accounts.get(wrap.name):
+                self._accounts[wrap.name] = account
+                numbered = account.model_copy(update={"seq": self._number(f"{wrap.name}/samples")})
+                self._publisher.publish("wrap_samples", numbered, wrap.name)
 
 
 def clock_quality(sync: ClockSync, now_s: float) -> ClockQuality | None:

@@ -5,7 +5,7 @@ other wraps nor for the common timeline (:mod:`wavewrap_gateway.runtime.session_
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from random import Random
 
 from wavewrap_gateway.core.account import SessionAccount
@@ -13,7 +13,8 @@ from wavewrap_gateway.core.advice import FindingKind, describe_fault, explain_en
 from wavewrap_gateway.core.diagnosis import Finding, diagnose
 from wavewrap_gateway.core.link_state import BondLost, Failed
 from wavewrap_gateway.core.safety import limits_for
-from wavewrap_gateway.core.scheduler import Scheduler
+from wavewrap_gateway.core.scheduler import ScheduledStep, Scheduler
+from wavewrap_gateway.core.telemetry import SampleLedger
 from wavewrap_gateway.core.wave import Wave
 from wavewrap_gateway.runtime.exchange import require_ok
 from wavewrap_gateway.runtime.plan_feed import PlanFeed
@@ -64,8 +65,10 @@ class WrapRun:
         self._armed = False
         self._looked_cycle = 0
         self._told: set[tuple[FindingKind, int | None]] = set()
-        self._samples_before = SampleCounts(expected=0, received=0, replayed=0, missing=0)
+        self._samples = SampleLedger()
         self._rng = Random(session_id)
+        self.observe_steps: Callable[[Sequence[ScheduledStep]], None] | None = None
+        """Called with steps that are answered for, once each."""
         self._forget = wrap.listen(self._on_event)
 
     def _on_event(self, _wrap: Wrap, event: LinkEvent) -> None:
@@ -73,16 +76,22 @@ class WrapRun:
         self._in_session |= self._armed and self.wrap.picture.device_state in PRESSURISING
         match event:
             case FrameArrived(frame, _) if self._armed:
+                self._samples.add(frame)
                 self.account.add_frame(frame, self._boot_tick + sync.unwrap(frame.tick))
             case ReportArrived(StepsReport() as report) if self._feed is not None:
                 ticks = [sync.unwrap(record.actual_tick) for record in report.records]
-                self.account.add_steps(self.scheduler.record(report.records, ticks))
+                self._take_steps(self.scheduler.record(report.records, ticks))
             case Booted():
                 # Its ticks start over; in the account they go on.
                 self._boot_tick = self.account.last_tick
                 self._rebooted = True
             case _:
                 pass
+
+    def _take_steps(self, steps: Sequence[ScheduledStep]) -> None:
+        self.account.add_steps(steps)
+        if self.observe_steps is not None:
+            self.observe_steps(steps)
 
     @property
     def feed(self) -> PlanFeed:
@@ -97,9 +106,8 @@ class WrapRun:
         return self.feed.scheduler
 
     def samples(self) -> SampleCounts:
-        """Samples since the session was armed."""
-        now, before = self.wrap.link.samples.counts(), self._samples_before
-        return SampleCounts(**{name: getattr(now, name) - getattr(before, name) for name in SampleCounts.model_fields})
+        """Samples since the session was armed; what a replay brings of earlier ones is not among them."""
+        return self._samples.counts()
 
     def planned_steps(self) -> int:
         """Steps of this wrap in the whole session."""
@@ -139,8 +147,8 @@ class WrapRun:
             raise LinkError(f"{self.wrap.name}: {link.payload_bytes} bytes a write carry no step: the adapter needs a larger ATT MTU")
         self._lease_ms = min(LEASE_DEFAULT_MS, capabilities.lease_max_ms)
         scheduler = Scheduler(self.wave.steps, limits, capabilities.queue_depth, batch_steps)
-        self._feed = PlanFeed(self.wrap, self._session_id, scheduler, self._clock, self.account.add_steps)
-        self._samples_before = link.samples.counts()
+        self._feed = PlanFeed(self.wrap, self._session_id, scheduler, self._clock, self._take_steps)
+        self._samples = link.samples.successor()
         self._armed = True
         arm = Arm(self._session_id, self._lease_ms, mmhg_to_cmmhg(limits.ceiling_mmhg))
         patience_end_s = self._clock() + ARM_PATIENCE_S

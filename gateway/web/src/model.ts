@@ -47,6 +47,7 @@ export interface Happening {
   kind: string;
   text: string;
   seq: number;
+  gateway_boot: number;
 }
 
 export const BACKLOG_S = 60;
@@ -101,7 +102,7 @@ export class Wrap {
 
   put(batch: Batch, now_ms: number, live: boolean): void {
     if (!this.ring.put(batch)) return;
-    if (!live) return;
+    if (!live || batch.h) return;
     this.heard_ms = now_ms;
     const newest_s = this.ring.newest_s;
     if (Number.isNaN(newest_s)) return;
@@ -232,6 +233,6 @@ export class Model {
 
 function addHappening(list: Happening[], one: Happening): Happening[] {
   // QoS 1 may deliver twice.
-  if (list.some((other) => other.seq === one.seq && other.unix_s === one.unix_s)) return list;
+  if (list.some((other) => other.seq === one.seq && other.gateway_boot === one.gateway_boot)) return list;
   return [...list, one].slice(-50);
 }

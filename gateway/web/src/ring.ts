@@ -2,6 +2,7 @@
 
 export interface Batch {
   /** wrap */ w: string;
+  /** whether it is old: sent again, or late */ h: boolean;
   /** boot of the device */ o: number;
   /** sequence of the first sample */ q: number;
   /** ms between two samples */ d: number;

@@ -16,7 +16,7 @@ function session(name: string): Json {
 }
 
 function samples(seq: number, mmhg: number): Json {
-  return { k: "s", b: [{ w: "left-leg", o: 1, q: seq, d: 20, u: 100 + seq * 0.02, p: [[mmhg], [mmhg]] }] };
+  return { k: "s", b: [{ w: "left-leg", h: false, o: 1, q: seq, d: 20, u: 100 + seq * 0.02, p: [[mmhg], [mmhg]] }] };
 }
 
 function live(now_ms: number): Model {
@@ -103,5 +103,15 @@ describe("alarms", () => {
     model.take({ k: "broker", down: null }, 0);
     model.take({ k: "bridge", part: "state", v: { state: "offline" } }, 0);
     expect(findAlarms(model, words, 100).map((one) => one.id)).toEqual(["gateway"]);
+  });
+});
+
+describe("what comes late", () => {
+  it("fills gaps and makes nothing fresh", () => {
+    const model = live(0);
+    const late = samples(5, 30);
+    (late.b as { h: boolean }[])[0]!.h = true;
+    model.take(late, 5000);
+    expect(model.sorted()[0]!.isStale(5000)).toBe(true);
   });
 });

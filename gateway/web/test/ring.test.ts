@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import { Ring, type Batch } from "../src/ring";
 
 function batch(seq: number, values: number[], boot = 1, u: number | null = 100 + seq * 0.02): Batch {
-  return { w: "left", o: boot, q: seq, d: 20, u, p: [values, values.map((value) => value + 100)] };
+  return { w: "left", h: false, o: boot, q: seq, d: 20, u, p: [values, values.map((value) => value + 100)] };
 }
 
 describe("the ring of pressures", () => {
@@ -53,7 +53,7 @@ describe("the ring of pressures", () => {
 
   it("takes nothing from an empty batch", () => {
     const ring = new Ring(60);
-    expect(ring.put({ w: "left", o: 1, q: 0, d: 20, u: 1, p: [] })).toBe(false);
+    expect(ring.put({ w: "left", h: false, o: 1, q: 0, d: 20, u: 1, p: [] })).toBe(false);
     expect(ring.latest()).toEqual([]);
   });
 });

@@ -18,7 +18,7 @@ from wavewrap_protocol.payloads import BridgeEvent
 
 
 def event(seq: int) -> BridgeEvent:
-    return BridgeEvent(gateway="g", seq=seq, unix_s=0.0, kind="test", text="text")
+    return BridgeEvent(gateway="g", gateway_boot=1, seq=seq, unix_s=0.0, kind="test", text="text")
 
 
 def port_of(url: str) -> int:

@@ -3,46 +3,27 @@
 import asyncio
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
-from tests.support.brokers import Collector, Mosquitto, find_free_port, needs_mosquitto, run_mosquitto
+from tests.support.brokers import Collector, Mosquitto, find_free_port, got, needs_mosquitto, run_mosquitto
+from tests.support.sample_payloads import BATCH, batches, event, health, seqs, telemetry
+from tests.support.sample_payloads import TELEMETRY_PATH as TELEMETRY
 from tests.support.scripted_broker import connack_v5, run_scripted_broker
 
 from wavewrap_gateway.adapters import mqtt, mqtt_connection
 from wavewrap_gateway.adapters.broker import EmbeddedBroker
 from wavewrap_gateway.adapters.mqtt import MqttPublisher, MqttSettings
-from wavewrap_gateway.runtime.publishing import BrokerChange, BrokerDown, BrokerUp, MessageQueues, Publisher
+from wavewrap_gateway.runtime.message_queues import HISTORICAL_S, MessageQueues
+from wavewrap_gateway.runtime.publishing import BrokerChange, BrokerDown, BrokerUp, Publisher
+from wavewrap_gateway.runtime.storage import MEMORY_BOUNDS, MemoryStorage
 from wavewrap_protocol.errors import UsageError
-from wavewrap_protocol.payloads import Availability, BridgeEvent, BridgeHealth, BridgeState, Histogram, MqttCounts, Quantiles, Telemetry
+from wavewrap_protocol.payloads import Availability, BridgeEvent, BridgeState
 
 STATE = "wavewrap/bridge/state"
 EVENT = "wavewrap/bridge/event"
 ONLINE, OFFLINE = b'{"state":"online"}', b'{"state":"offline"}'
-
-
-def event(seq: int, text: str = "text") -> BridgeEvent:
-    return BridgeEvent(gateway="g", seq=seq, unix_s=0.0, kind="test", text=text)
-
-
-def batch(seq: int) -> Telemetry:
-    return Telemetry(
-        gateway="g", wrap="left", boot_id=1, seq=seq, tick=0, period_ms=20, replay=False, unix_s=None, pressure_mmhg=[[1.0] * 5] * 4
-    )
-
-
-def health() -> BridgeHealth:
-    zero = Quantiles(p50=0.0, p99=0.0, max=0.0)
-    counts = MqttCounts(published=0, acknowledged=0, dropped=0)
-    return BridgeHealth(gateway="g", uptime_s=1.0, host_lateness_ms=zero, host_lateness=Histogram(bounds_ms=[], counts=[0]), mqtt=counts)
-
-
-def seqs(bodies: list[bytes]) -> list[int]:
-    return [BridgeEvent.model_validate_json(body).seq for body in bodies]
-
-
-async def wait_until(collector: Collector, count: int, topic: str) -> bool:
-    return await asyncio.to_thread(collector.wait_until, lambda c: len(c.bodies(topic)) >= count)
 
 
 class Changes:
@@ -77,20 +58,20 @@ def test_retained_flags_and_qos_follow_the_topic_table(tmp_path: Path) -> None:
             publisher.publish("bridge_event", event(1))
             publisher.publish("bridge_health", health())
             assert await publisher.drain(5.0)
-            assert await wait_until(before, 1, "wavewrap/bridge/health")
-            got = {message.topic: message for message in before.messages}
-            assert {topic: message.qos for topic, message in got.items()} == {
+            assert await got(before, 1, "wavewrap/bridge/health")
+            by_topic = {message.topic: message for message in before.messages}
+            assert {topic: message.qos for topic, message in by_topic.items()} == {
                 STATE: 1,
                 "wavewrap/left/availability": 1,
                 EVENT: 1,
                 "wavewrap/bridge/health": 0,
             }
             async with Collector(broker.port) as late:
-                assert await wait_until(late, 1, STATE)
-                assert await wait_until(late, 1, "wavewrap/left/availability")
+                assert await got(late, 1, STATE)
+                assert await got(late, 1, "wavewrap/left/availability")
                 assert {message.topic for message in late.messages if message.retained} == {STATE, "wavewrap/left/availability"}
                 await publisher.close()
-                assert await wait_until(late, 2, STATE)
+                assert await got(late, 2, STATE)
                 assert late.bodies(STATE) == [ONLINE, OFFLINE]
 
     with run_mosquitto(tmp_path) as broker:
@@ -154,7 +135,7 @@ def test_the_window_is_the_brokers_receive_maximum(tmp_path: Path) -> None:
             for seq in range(500):
                 publisher.publish("bridge_event", event(seq))
             assert await publisher.drain(10.0)
-            assert await wait_until(collector, 500, EVENT)
+            assert await got(collector, 500, EVENT)
             assert seqs(collector.bodies(EVENT)) == list(range(500))
         await publisher.close()
 
@@ -180,69 +161,24 @@ def test_no_more_than_the_window_flies_unacknowledged(properties: bytes, window:
     asyncio.run(scene())
 
 
-def test_a_refused_publish_is_dropped_with_its_reason() -> None:
-    async def scene() -> None:
-        async with run_scripted_broker({5: connack_v5()}, puback_reason=0x97) as broker:
-            publisher = MqttPublisher(MqttSettings(port=broker.port), "wavewrap-test")
-            await publisher.start()
-            for seq in range(5):
-                publisher.publish("bridge_event", event(seq))
-            assert await publisher.drain(5.0)
-            counts = publisher.counts()
-            assert (counts.published, counts.acknowledged, counts.dropped) == (5, 0, 5)
-            assert publisher.drops() == {"refused by the broker: Quota exceeded": 5}
-            await publisher.close()
-
-    asyncio.run(scene())
-
-
-@needs_mosquitto
-def test_a_topic_that_the_rights_deny_is_counted(tmp_path: Path) -> None:
-    rights = tmp_path / "rights"
-    rights.write_text(f"topic write {STATE}\ntopic write {EVENT}\n")
-
-    async def scene(broker: Mosquitto) -> None:
-        publisher = MqttPublisher(MqttSettings.from_url(broker.url), "wavewrap-test")
-        await publisher.start()
-        publisher.publish("bridge_event", event(0))
-        publisher.publish("wrap_telemetry", batch(0), "left")
-        assert await publisher.drain(5.0)
-        assert publisher.drops() == {"refused by the broker: Not authorized": 1}
-        assert publisher.counts().acknowledged == 1
-        await publisher.close()
-
-    with run_mosquitto(tmp_path, [f"acl_file {rights}"]) as broker:
-        asyncio.run(scene(broker))
-
-
-def test_a_message_over_the_brokers_limit_does_not_block_the_others() -> None:
-    async def scene() -> None:
-        limit = bytes([0x27, 0, 0, 1, 0])  # Maximum Packet Size 256
-        async with run_scripted_broker({5: connack_v5(0, limit)}, puback_reason=0) as broker:
-            publisher = MqttPublisher(MqttSettings(port=broker.port), "wavewrap-test")
-            await publisher.start()
-            publisher.publish("bridge_event", event(0, "x" * 300))
-            publisher.publish("bridge_event", event(1))
-            assert await publisher.drain(5.0)
-            assert publisher.drops() == {"larger than the broker's limit of 256 bytes": 1}
-            assert publisher.counts().acknowledged == 1
-            await publisher.close()
-
-    asyncio.run(scene())
-
-
 @needs_mosquitto
 @pytest.mark.usefixtures("quick_reconnects")
-def test_a_killed_broker_costs_no_event_and_every_lost_batch_is_counted(tmp_path: Path) -> None:
+def test_a_killed_broker_costs_nothing_and_what_comes_late_says_so(tmp_path: Path) -> None:
     async def scene(broker: Mosquitto) -> None:
-        publisher = MqttPublisher(MqttSettings.from_url(broker.url), "wavewrap-test", MessageQueues(live_bound=50))
+        shift_s = [0.0]
+
+        def unix_s() -> float:
+            return time.clock_gettime(time.CLOCK_REALTIME) + shift_s[0]
+
+        queues = MessageQueues(MemoryStorage(MEMORY_BOUNDS, unix_s), unix_s)
+        publisher = MqttPublisher(MqttSettings.from_url(broker.url), "wavewrap-test", queues)
         await publisher.start()
         changes = Changes(publisher)
         async with Collector(broker.port) as before:
             for seq in range(100):
                 publisher.publish("bridge_event", event(seq))
             assert await publisher.drain(5.0)
-            assert await wait_until(before, 100, EVENT)
+            assert await got(before, 100, EVENT)
             assert seqs(before.bodies(EVENT)) == list(range(100))
         broker.pause()
         for seq in range(100, 300):  # a window of them lies in the dead broker's socket
@@ -253,20 +189,25 @@ def test_a_killed_broker_costs_no_event_and_every_lost_batch_is_counted(tmp_path
         assert not publisher.connected
         for seq in range(300, 400):
             publisher.publish("bridge_event", event(seq))
-            publisher.publish("wrap_telemetry", batch(seq), "left")
+            publisher.publish("wrap_telemetry", telemetry(seq), "left")
+            publisher.publish("wrap_availability", Availability(state="offline" if seq % 2 else "online"), "left")
+        shift_s[0] = HISTORICAL_S + 1.0
         broker.start()
         async with Collector(broker.port) as after:
             assert await changes.next() == BrokerUp(broker.url)
-            assert publisher.connected
+            publisher.publish("wrap_telemetry", telemetry(400), "left")
             assert await publisher.drain(10.0)
-            assert await wait_until(after, 50, "wavewrap/left/telemetry")
-            assert seqs(after.bodies(EVENT)) == list(range(100, 400))
-            telemetry = [Telemetry.model_validate_json(body).seq for body in after.bodies("wavewrap/left/telemetry")]
-            assert telemetry == list(range(350, 400))
+            assert await got(after, 300, EVENT)
+            assert await got(after, 101, TELEMETRY)
+            events = [BridgeEvent.model_validate_json(body) for body in after.bodies(EVENT)]
+            assert sorted({one.seq for one in events}) == list(range(100, 400))
+            assert all(one.historical for one in events)
+            late = {one.seq // BATCH: one.historical for one in batches(after.bodies(TELEMETRY))}
+            assert late == {**dict.fromkeys(range(300, 400), True), 400: False}
             assert after.bodies(STATE) == [ONLINE]
+            assert after.bodies("wavewrap/left/availability") == [OFFLINE]  # of a hundred states the last
         counts = publisher.counts()
-        assert (counts.published, counts.acknowledged, counts.dropped) == (500, 450, 50)
-        assert publisher.drops() == {"live queue full": 50}
+        assert (counts.published, counts.acknowledged, counts.replaced, counts.dropped, counts.waiting) == (601, 502, 99, 0, 0)
         await publisher.close()
 
     with run_mosquitto(tmp_path) as broker:
@@ -274,7 +215,7 @@ def test_a_killed_broker_costs_no_event_and_every_lost_batch_is_counted(tmp_path
 
 
 @pytest.mark.usefixtures("quick_reconnects")
-def test_what_was_not_acknowledged_is_sent_again_in_order() -> None:
+def test_what_was_not_acknowledged_is_sent_again() -> None:
     async def scene() -> None:
         async with run_scripted_broker({5: connack_v5()}) as broker:
             publisher = MqttPublisher(MqttSettings(port=broker.port), "wavewrap-test")
@@ -287,7 +228,7 @@ def test_what_was_not_acknowledged_is_sent_again_in_order() -> None:
             assert await changes.next() == BrokerDown("the connection broke")
             assert isinstance(await changes.next(), BrokerUp)
             await broker.wait_for_packets(8)
-            once = [STATE.encode(), EVENT.encode(), b"wavewrap/left/availability"]
+            once = [STATE.encode(), b"wavewrap/left/availability", EVENT.encode()]  # states first
             assert broker.published() == once * 2
             await publisher.close(0.05)
 

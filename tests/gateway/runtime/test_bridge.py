@@ -25,6 +25,7 @@ from wavewrap_protocol.payloads import (
     Devices,
     EndedHow,
     Pacing,
+    SampleAccount,
     SessionSummary,
     Side,
     Telemetry,
@@ -33,7 +34,7 @@ from wavewrap_protocol.payloads import (
 )
 from wavewrap_sim.virtual_time import run_virtual
 
-GATEWAY = "attic"
+GATEWAY, BOOT = "attic", 77
 NAMES = ("left-calf", "virtual-2")
 WALL_OFFSET_S = 1.7e9
 LEFT, RIGHT = NAMES
@@ -59,7 +60,7 @@ async def bridged() -> AsyncIterator[tuple[VirtualWraps, RecordingPublisher, Bri
         sightings = await find_wraps(gateway.radio, 2)
         wraps = [Wrap(gateway.radio, sighting, clock, Random(1), {"VIRTUAL-1": LEFT}) for sighting in sightings]
         publisher = RecordingPublisher(clock)
-        bridge = Bridge(GATEWAY, wraps, publisher, Clocks(clock, lambda host_s: host_s + WALL_OFFSET_S), Lateness())
+        bridge = Bridge(GATEWAY, BOOT, wraps, publisher, Clocks(clock, lambda host_s: host_s + WALL_OFFSET_S), Lateness())
         bridge.announce("0.0", "bumble:pipe", "wavewrap", Pacing(timer="loop", slack_ns=None, policy="other"))
         async with linked(wraps):
             running = asyncio.create_task(bridge.run())
@@ -102,6 +103,30 @@ async def play() -> Record:
 @pytest.fixture(scope="module")
 def record() -> Record:
     return run_virtual(play())
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_account_of_the_samples_is_what_was_published(record: Record, name: str) -> None:
+    accounts = record.publisher.of(SampleAccount, name)
+    assert [one.seq for one in accounts] == list(range(1, len(accounts) + 1))
+    assert {(one.gateway, one.gateway_boot, one.boot_id) for one in accounts} == {(GATEWAY, BOOT, record.boot_ids[name])}
+    last = accounts[-1]
+    numbers = {one.seq + index for one in record.publisher.of(Telemetry, name) for index in range(len(one.pressure_mmhg[0]))}
+    assert last.first == min(numbers)
+    assert len([number for number in numbers if number < last.next]) == last.next - last.first - last.missing
+    assert (last.missing, last.missing_runs, last.dropped) == (0, [], 0)
+    # The account taken in or right after the fade names the gap.
+    fade = [one for one in accounts if one.missing]
+    assert bool(fade) is (name == RIGHT)
+    assert all(sum(end - begin + 1 for begin, end in one.missing_runs) == one.missing for one in fade)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_payload_names_the_run_of_the_gateway(record: Record, name: str) -> None:
+    for kind in (WrapState, WrapEvent):
+        assert {one.gateway_boot for one in record.publisher.of(kind, name)} == {BOOT}  # type: ignore[attr-defined]  # both have it
+    states = record.publisher.of(WrapState, name)
+    assert [one.seq for one in states] == list(range(1, len(states) + 1))
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -219,7 +244,8 @@ def test_events_are_numbered_without_a_gap_and_tell_the_story(record: Record) ->
 def test_the_summary_is_on_every_wraps_topic(record: Record) -> None:
     for name in NAMES:
         (summary,) = record.publisher.of(SessionSummary, name)
-        assert summary == record.summary
+        assert (summary.gateway, summary.gateway_boot, summary.seq, summary.historical) == (GATEWAY, BOOT, 1, False)
+        assert summary.model_copy(update={"gateway": None, "gateway_boot": None, "seq": None, "historical": None}) == record.summary
         assert summary.ended is EndedHow.COMPLETED
         assert [wrap.id for wrap in summary.wraps] == list(NAMES)
     paths = [message.path for message in record.publisher.messages if isinstance(message.payload, SessionSummary)]
