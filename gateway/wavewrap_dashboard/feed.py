@@ -70,6 +70,7 @@ class _Past:
         self.overview: deque[list[float]] = deque(maxlen=int(OVERVIEW_S / OVERVIEW_PERIOD_S))
         self.targets: deque[list[float]] = deque(maxlen=TARGETS_MAX)
         self.heard_s: float | None = None
+        self.state_heard_s: float | None = None
         self.newest_unix_s: float | None = None
         self.playing = False
 
@@ -85,8 +86,11 @@ class Feed:
         self.broker_down: str | None = "not connected yet"
         self.unreadable = 0
 
-    def take(self, topic: str, body: bytes, now_s: float) -> dict[str, Any] | None:
-        """A message on ``topic`` (under the base). Returns what the pages are to hear at once; samples wait for :meth:`take_samples`."""
+    def take(self, topic: str, body: bytes, now_s: float, *, retained: bool = False) -> dict[str, Any] | None:
+        """A message on ``topic`` (under the base). Returns what the pages are to hear at once; samples wait for :meth:`take_samples`.
+
+        What lay ``retained`` on the broker is of nobody knows when: it is kept, and is not fresh.
+        """
         first, _, rest = topic.partition("/")
         kinds = _BRIDGE if first == "bridge" else _WRAP
         if rest not in kinds:
@@ -98,7 +102,7 @@ class Feed:
             return None
         if not body:
             return self._forget(first, rest)
-        return self._read(kinds[rest], body, lambda told: self._take_wrap(first, rest, told, now_s))
+        return self._read(kinds[rest], body, lambda told: self._take_wrap(first, rest, told, None if retained else now_s))
 
     def take_broker(self, reason: str | None) -> dict[str, Any]:
         """The broker came (``None``) or went."""
@@ -128,7 +132,8 @@ class Feed:
                     "batches": [batch for at_s, batch in past.batches if now_s - at_s <= BACKLOG_S],
                     "overview": list(past.overview),
                     "targets": list(past.targets),
-                    "age_s": None if past.heard_s is None else round(now_s - past.heard_s, 3),
+                    "age_s": _age_s(past.heard_s, now_s),
+                    "state_age_s": _age_s(past.state_heard_s, now_s),
                 }
                 for name, past in self._wraps.items()
             },
@@ -150,10 +155,11 @@ class Feed:
             self._bridge[part] = value
         return {"k": "bridge", "part": part, "v": value}
 
-    def _take_wrap(self, name: str, part: str, told: BaseModel, now_s: float) -> dict[str, Any] | None:
+    def _take_wrap(self, name: str, part: str, told: BaseModel, now_s: float | None) -> dict[str, Any] | None:
         past = self._wraps.setdefault(name, _Past())
         if isinstance(told, Telemetry):
-            self._take_telemetry(name, past, told, now_s)
+            if now_s is not None:
+                self._take_telemetry(name, past, told, now_s)
             return None
         value = told.model_dump(mode="json")
         match told:
@@ -164,14 +170,14 @@ class Feed:
                 past.playing = playing
                 if told.target_mmhg is not None and past.newest_unix_s is not None:
                     past.targets.append([past.newest_unix_s, *told.target_mmhg])
-                past.state = value
+                past.state, past.state_heard_s = value, now_s
             case Availability():
                 past.availability = told.state
             case WrapEvent():
                 past.events.append(value)
             case _:
                 past.summary = value
-        return {"k": "wrap", "w": name, "part": part or "state", "v": value}
+        return {"k": "wrap", "w": name, "part": part or "state", "v": value, "old": now_s is None}
 
     def _take_telemetry(self, name: str, past: _Past, told: Telemetry, now_s: float) -> None:
         batch = {
@@ -203,3 +209,7 @@ class Feed:
         if part or self._wraps.pop(name, None) is None:
             return None
         return {"k": "gone", "w": name}
+
+
+def _age_s(at_s: float | None, now_s: float) -> float | None:
+    return None if at_s is None else round(now_s - at_s, 3)

@@ -71,7 +71,7 @@ class Live:
             if not retained:
                 self._asking.take_answer(body)
             return
-        told = self._feed.take(topic, body, self._clock())
+        told = self._feed.take(topic, body, self._clock(), retained=retained)
         if told is not None:
             self._hub.send_state(told)
 

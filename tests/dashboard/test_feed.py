@@ -128,6 +128,18 @@ def test_a_cleared_wrap_is_gone() -> None:
     assert feed.take("left-leg", b"", 1.0) is None
 
 
+def test_what_lay_on_the_broker_is_not_fresh() -> None:
+    feed = Feed()
+    told = feed.take("left-leg", state(None), 5.0, retained=True)
+    assert told is not None
+    assert told["old"] is True
+    assert feed.snapshot(5.0)["wraps"]["left-leg"]["state_age_s"] is None
+    feed.take("left-leg", state(None), 6.0)
+    assert feed.snapshot(7.0)["wraps"]["left-leg"]["state_age_s"] == 1.0
+    feed.take("left-leg/telemetry", batch(0), 7.0, retained=True)
+    assert feed.snapshot(7.0)["wraps"]["left-leg"]["batches"] == []
+
+
 def test_a_flood_of_names_fills_no_memory() -> None:
     feed = Feed()
     for number in range(3 * WRAPS_MAX):

@@ -64,7 +64,7 @@ function ofWrap(wrap: Wrap, model: Model, words: Words, now_ms: number): Alarm[]
       title: name + words.say("signal") + " " + words.sayOf("link", link),
       what: words.sayOf("link", link, "_what"),
     });
-  else if (wrap.heard_ms !== null && wrap.isStale(now_ms) && state?.session && state.session.state !== "ended")
+  else if (wrap.heard_ms !== null && wrap.plays && wrap.isStale(now_ms))
     alarms.push({ id: `${wrap.name}-stale`, level: "warning", title: name + words.say("alarm_stale"), what: words.say("alarm_stale_what") });
   if (state !== null && state.battery_pct !== null && state.battery_pct < LOW_BATTERY_PCT)
     alarms.push({

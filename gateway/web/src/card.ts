@@ -90,7 +90,7 @@ export class Card {
   /** Draw what the wrap said. Called up to thirty times a second. */
   draw(wrap: Wrap, model: Model, now_ms: number): void {
     const stale = wrap.isStale(now_ms) || model.isAlone(now_ms) || model.brokerDown !== null;
-    const latest = wrap.ring.latest();
+    const latest = wrap.latest(now_ms);
     this.element.classList.toggle("stale", stale);
     this.calf.draw(latest, stale);
     this.chart.draw(wrap, now_ms);
@@ -146,7 +146,8 @@ export class Card {
 
   private drawBadge(wrap: Wrap, stale: boolean, now_ms: number): void {
     const { words } = this;
-    const age = wrap.heard_ms === null ? words.say("stale_ever") : words.say("stale", { s: Math.max(1, Math.round((now_ms - wrap.heard_ms) / 1000)) });
+    const age_ms = wrap.age_ms(now_ms);
+    const age = age_ms === null ? words.say("stale_ever") : words.say("stale", { s: Math.max(1, Math.round(age_ms / 1000)) });
     setText(this.badge, stale ? age : words.say("connection_ok"));
     this.badge.classList.toggle("bad", stale);
     const device = stale ? null : wrap.state?.device_state;

@@ -102,7 +102,7 @@ function build(): void {
 /** As many cards as wraps, built anew only when a wrap comes, goes, or says that it is another. */
 function arrangeCards(): void {
   const wraps = model.sorted();
-  const wanted = wraps.map((wrap) => ({ wrap, chambers: wrap.ring.chambers || wrap.state?.target_mmhg?.length || 4 }));
+  const wanted = wraps.map((wrap) => ({ wrap, chambers: wrap.ring.chambers || wrap.state?.pressure_mmhg?.length || 4 }));
   const same = wanted.length === cards.length && wanted.every(({ wrap, chambers }, i) => cards[i]?.name === wrap.name && cards[i]?.chambers === chambers && cards[i]?.side === wrap.side);
   if (!same) {
     cards = wanted.map(({ wrap, chambers }) => new Card(wrap.name, chambers, wrap.side, words));
@@ -135,7 +135,7 @@ function draw(): void {
     const calf = legCalves[i];
     if (legs.hidden || calf === undefined) return;
     const stale = card.isStale;
-    calf.draw(wrap.ring.latest(), stale);
+    calf.draw(wrap.latest(now_ms), stale);
     setAttribute(calf.element, "aria-label", card.description);
   });
   drawStop(now_ms);

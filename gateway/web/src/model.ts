@@ -19,6 +19,7 @@ export interface WrapState {
   link: string;
   device_state: string | null;
   fault: string | null;
+  pressure_mmhg: number[] | null;
   target_mmhg: number[] | null;
   battery_pct: number | null;
   clock: { uncertainty_ms: number } | null;
@@ -53,6 +54,8 @@ export interface Happening {
 export const BACKLOG_S = 60;
 /** A wrap whose last sample is older than this is shown as stale. The gateway sends several batches a second. */
 export const STALE_MS = 900;
+/** Outside a session a gateway may send no samples: then its states, which it repeats at least every 6 s, are what is fresh. */
+export const STATE_STALE_MS = 7000;
 /** No word of the server for this long: its two beats a second have stopped. */
 export const SILENCE_MS = 1500;
 /** A chamber counts as vented below this; the same figure as the device's. */
@@ -85,12 +88,33 @@ export class Wrap {
     return session !== null && session !== undefined && session.state !== "ended";
   }
 
+  /** Whether samples come in, just now. */
+  private streams(now_ms: number): boolean {
+    return this.heard_ms !== null && now_ms - this.heard_ms <= STALE_MS;
+  }
+
   isStale(now_ms: number): boolean {
-    return this.heard_ms === null || now_ms - this.heard_ms > STALE_MS;
+    if (this.streams(now_ms)) return false;
+    const told = !this.plays && this.state?.link === "ready" && this.state.pressure_mmhg !== null;
+    return !told || this.stateHeard_ms === null || now_ms - this.stateHeard_ms > STATE_STALE_MS;
+  }
+
+  /** The newest pressure of each chamber that is known, old ones too: see `isStale`. */
+  latest(now_ms: number): number[] {
+    const ofState = this.state?.pressure_mmhg;
+    if (!this.streams(now_ms) && ofState !== null && ofState !== undefined && (this.stateHeard_ms ?? -Infinity) >= (this.heard_ms ?? -Infinity)) return ofState;
+    const ofSamples = this.ring.latest();
+    return ofSamples.length > 0 ? ofSamples : (ofState ?? []);
+  }
+
+  /** How old that is, in ms; null before anything was heard. */
+  age_ms(now_ms: number): number | null {
+    const heard_ms = Math.max(this.heard_ms ?? -Infinity, this.state?.pressure_mmhg ? (this.stateHeard_ms ?? -Infinity) : -Infinity);
+    return heard_ms === -Infinity ? null : now_ms - heard_ms;
   }
 
   isVented(now_ms: number): boolean {
-    const latest = this.ring.latest();
+    const latest = this.latest(now_ms);
     return !this.isStale(now_ms) && latest.length > 0 && latest.every((mmhg) => mmhg < VENTED_MMHG);
   }
 
@@ -114,11 +138,12 @@ export class Wrap {
     if (this.plays && (last === undefined || newest_s - (last[0] ?? 0) >= 1)) this.overview.push([newest_s, ...this.ring.latest()]);
   }
 
-  putState(state: WrapState, now_ms: number): void {
+  /** `heard_ms` is null for what lay on the broker, from nobody knows when. */
+  putState(state: WrapState, heard_ms: number | null): void {
     const before = this.plays;
     this.state = state;
     if (this.plays && !before) this.overview = [];
-    this.stateHeard_ms = now_ms;
+    this.stateHeard_ms = heard_ms;
     const at_s = this.ring.newest_s;
     if (state.target_mmhg !== null && !Number.isNaN(at_s)) {
       this.targets.push([at_s, ...state.target_mmhg]);
@@ -189,7 +214,7 @@ export class Model {
         this.wraps.delete(message.w as string);
         break;
       case "wrap":
-        this.takeWrap(this.wrap(message.w as string), message.part as string, message.v, now_ms);
+        this.takeWrap(this.wrap(message.w as string), message.part as string, message.v, message.old === true ? null : now_ms);
         break;
     }
   }
@@ -204,7 +229,7 @@ export class Model {
     return found;
   }
 
-  private takeWrap(wrap: Wrap, part: string, value: unknown, now_ms: number): void {
+  private takeWrap(wrap: Wrap, part: string, value: unknown, now_ms: number | null): void {
     if (part === "state") wrap.putState(value as WrapState, now_ms);
     else if (part === "availability") wrap.availability = (value as { state: string }).state;
     else if (part === "session") wrap.summary = value as Summary;
@@ -219,7 +244,8 @@ export class Model {
     for (const [name, told] of Object.entries(message.wraps as Record<string, Json>)) {
       const wrap = this.wrap(name);
       for (const batch of told.batches as Batch[]) wrap.put(batch, now_ms, false);
-      if (told.state) wrap.putState(told.state as WrapState, now_ms);
+      const stateAge_s = told.state_age_s as number | null;
+      if (told.state) wrap.putState(told.state as WrapState, stateAge_s === null ? null : now_ms - stateAge_s * 1000);
       wrap.availability = told.availability as string | null;
       wrap.summary = told.summary as Summary | null;
       wrap.events = told.events as Happening[];

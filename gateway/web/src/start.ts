@@ -65,7 +65,7 @@ export class StartDialog {
     if (waiting === null || this.told === null) return;
     const rises = waiting.every((name) => {
       const wrap = this.model.wraps.get(name);
-      return wrap !== undefined && !wrap.isStale(now_ms) && Math.max(...wrap.ring.latest()) > MEASURED_MMHG;
+      return wrap !== undefined && !wrap.isStale(now_ms) && Math.max(...wrap.latest(now_ms)) > MEASURED_MMHG;
     });
     if (!rises) return;
     this.told.textContent = this.words.say("start_measured");

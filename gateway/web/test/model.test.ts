@@ -7,7 +7,7 @@ const words = new Words("en");
 
 function state(more: Json = {}): Json {
   return {
-    id: "left-leg", side: "left", link: "ready", device_state: "idle", fault: null, target_mmhg: null, battery_pct: 90, clock: null, session: null, ...more,
+    id: "left-leg", side: "left", link: "ready", device_state: "idle", fault: null, pressure_mmhg: null, target_mmhg: null, battery_pct: 90, clock: null, session: null, ...more,
   };
 }
 
@@ -47,7 +47,7 @@ describe("what is live", () => {
 
   it("does not take a backlog for live data", () => {
     const model = live(0);
-    const told = { state: state(), availability: "online", summary: null, events: [], overview: [], targets: [], age_s: 30, batches: (samples(0, 9).b as Json[]) };
+    const told = { state: state(), availability: "online", summary: null, events: [], overview: [], targets: [], age_s: 30, state_age_s: 3, batches: (samples(0, 9).b as Json[]) };
     model.take({ k: "all", broker: null, bridge: {}, events: [], wraps: { "left-leg": told } }, 5000);
     expect(model.sorted()[0]!.ring.latest()).toEqual([9, 9]);
     expect(model.sorted()[0]!.isStale(5000)).toBe(true);
@@ -113,5 +113,28 @@ describe("what comes late", () => {
     (late.b as { h: boolean }[])[0]!.h = true;
     model.take(late, 5000);
     expect(model.sorted()[0]!.isStale(5000)).toBe(true);
+  });
+});
+
+describe("a wrap at rest", () => {
+  it("is live by its states alone, and stale when they stop", () => {
+    const model = live(0);
+    model.take({ k: "wrap", w: "left-leg", part: "state", v: state({ pressure_mmhg: [3, 4] }) }, 2000);
+    const wrap = model.sorted()[0]!;
+    expect(wrap.latest(3500)).toEqual([3, 4]);
+    expect([wrap.isStale(3500), wrap.isVented(3500), wrap.isStale(9100)]).toEqual([false, true, true]);
+  });
+
+  it("is not live by what lay on the broker", () => {
+    const model = live(0);
+    model.take({ k: "wrap", w: "left-leg", part: "state", v: state({ pressure_mmhg: [3, 4] }), old: true }, 2000);
+    expect(model.sorted()[0]!.isStale(2100)).toBe(true);
+  });
+
+  it("is stale within a second once a session plays on it", () => {
+    const model = live(0);
+    model.take(samples(1, 30), 2000);
+    model.take({ k: "wrap", w: "left-leg", part: "state", v: state({ pressure_mmhg: [30, 30], session: session("running") }) }, 2500);
+    expect([model.sorted()[0]!.isStale(2800), model.sorted()[0]!.isStale(3000)]).toEqual([false, true]);
   });
 });
