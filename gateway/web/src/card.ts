@@ -137,7 +137,7 @@ export class Card {
         "div",
         { class: "bar" },
         h("h3", {}, words.say("pressure_title"), h("small", {}, ` ${words.say("unit")}`)),
-        h("span", { class: "key" }, h("i", { class: "solid" }), words.say("measured"), h("i", { class: "dashed" }), words.say("target")),
+        h("span", { class: "key", title: words.say("target_help") }, h("i", { class: "solid" }), words.say("measured"), h("i", { class: "dashed" }), words.say("target")),
         h("span", { class: "pills" }, recent, session),
       ),
       this.chart.element,

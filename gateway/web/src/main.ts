@@ -27,7 +27,11 @@ document.documentElement.dataset.theme = localStorage.getItem("wavewrap-theme") 
 const model = new Model();
 const stop = new Stop();
 const connection = new Connection(
-  (message) => model.take(message, performance.now()),
+  (message) => {
+    model.take(message, performance.now());
+    // Not only when drawn: a gateway that ends right after its session must not take the proof with it.
+    if (stop.step !== "idle") drawStop(performance.now());
+  },
   () => {
     model.heard_ms = null;
     model.revision++;
@@ -113,9 +117,7 @@ function arrangeCards(): void {
 }
 
 function drawStop(now_ms: number): void {
-  const wraps = model.sorted().filter((wrap) => wrap.state?.link === "ready" || wrap.plays);
-  const measured = !model.isAlone(now_ms) && wraps.length > 0 && wraps.every((wrap) => !wrap.isStale(now_ms));
-  stop.tick(now_ms, measured ? wraps.every((wrap) => wrap.isVented(now_ms)) : null);
+  stop.tick(now_ms, model.vented(now_ms, stop.pressed_ms));
   stopButton.dataset.step = stop.step;
   setText(stopText, stop.step === "idle" || stop.step === "failed" ? words.say("stop") : words.say(`stop_${stop.step}`));
   const detail = stop.step === "idle" ? "" : stop.isSlow(now_ms) ? words.say("stop_detail_slow") : words.say(`stop_detail_${stop.step}`);

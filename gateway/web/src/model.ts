@@ -73,6 +73,8 @@ export class Wrap {
   targets: number[][] = [];
   heard_ms: number | null = null;
   stateHeard_ms: number | null = null;
+  /** when a summary came, just now, that says vented: the gateway says so of fresh pressures only */
+  proven_ms: number | null = null;
   /** now_ms - time of the newest sample, the smallest seen lately: turns this page's clock into the wrap's time line */
   lag_ms: number | null = null;
 
@@ -188,6 +190,22 @@ export class Model {
     return all.find((one) => one.state !== "ended") ?? all[0] ?? null;
   }
 
+  /** Whether every wrap in use is vented, by pressures from after `since_ms`; null when that is not known of one of them. */
+  vented(now_ms: number, since_ms: number): boolean | null {
+    let all: boolean | null = null;
+    for (const wrap of this.sorted()) {
+      if (wrap.proven_ms !== null && wrap.proven_ms >= since_ms && !wrap.plays) {
+        all ??= true;
+        continue;
+      }
+      if (wrap.state?.link !== "ready" && !wrap.plays) continue;
+      if (this.isAlone(now_ms) || wrap.isStale(now_ms)) return null;
+      if (!wrap.isVented(now_ms)) return false;
+      all ??= true;
+    }
+    return all;
+  }
+
   take(message: Json, now_ms: number): void {
     this.heard_ms = now_ms;
     if (message.k === "s") {
@@ -232,7 +250,10 @@ export class Model {
   private takeWrap(wrap: Wrap, part: string, value: unknown, now_ms: number | null): void {
     if (part === "state") wrap.putState(value as WrapState, now_ms);
     else if (part === "availability") wrap.availability = (value as { state: string }).state;
-    else if (part === "session") wrap.summary = value as Summary;
+    else if (part === "session") {
+      wrap.summary = value as Summary;
+      if (wrap.summary.vented && now_ms !== null) wrap.proven_ms = now_ms;
+    }
     else if (part === "event") wrap.events = addHappening(wrap.events, value as Happening);
   }
 

@@ -13,10 +13,12 @@ export const SLOW_MS = 12000;
 
 export class Stop {
   step: StopStep = "idle";
+  pressed_ms = 0;
   private since_ms = 0;
 
   press(now_ms: number): void {
     this.step = "asked";
+    this.pressed_ms = now_ms;
     this.since_ms = now_ms;
   }
 

@@ -138,3 +138,21 @@ describe("a wrap at rest", () => {
     expect([model.sorted()[0]!.isStale(2800), model.sorted()[0]!.isStale(3000)]).toEqual([false, true]);
   });
 });
+
+describe("vented", () => {
+  it("is said of fresh pressures of every wrap, or by a record that came after STOP", () => {
+    const model = live(0);
+    model.take(samples(1, 30), 100);
+    expect(model.vented(200, 0)).toBe(false);
+    model.take(samples(2, 1), 300);
+    expect(model.vented(400, 0)).toBe(true);
+    expect(model.vented(1400, 0)).toBeNull(); // old pressures prove nothing
+    const summary = { program: "x", ended: "stopped", reason: "", vented: true, wraps: [] };
+    model.take({ k: "wrap", w: "left-leg", part: "session", v: summary, old: true }, 1500);
+    expect(model.vented(1600, 1000)).toBeNull();
+    model.take({ k: "wrap", w: "left-leg", part: "session", v: summary }, 1700);
+    expect(model.vented(9000, 1000)).toBe(true);
+    expect(model.vented(9000, 2000)).toBeNull();
+    expect(new Model().vented(0, 0)).toBeNull();
+  });
+});
