@@ -24,9 +24,9 @@ export function spread(ys: number[], apart: number): number[] {
     const here = order[i] as number;
     if ((placed[here] as number) - above < apart) placed[here] = above + apart;
   }
-  // What was pushed over the lower edge comes back up from the lowest.
+  // None goes below the lowest: what was pushed there comes back up.
   const lowest = Math.max(...ys);
-  let limit = lowest + (apart * (ys.length - 1)) / 4;
+  let limit = lowest;
   for (let i = order.length - 1; i >= 0; i--) {
     const here = order[i] as number;
     placed[here] = Math.min(placed[here] as number, limit);
