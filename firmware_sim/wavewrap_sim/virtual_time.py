@@ -26,9 +26,10 @@ class DeadlockError(AssertionError):
 class _JumpingSelector(selectors.SelectSelector):
     """Moves ``now_s`` on instead of waiting."""
 
-    def __init__(self) -> None:
+    def __init__(self, limit_s: float) -> None:
         super().__init__()
         self.now_s = START_S
+        self._limit_s = limit_s
 
     def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
         ready = super().select(0.0)
@@ -37,16 +38,16 @@ class _JumpingSelector(selectors.SelectSelector):
         if timeout is None:
             raise DeadlockError(f"deadlock at {self.now_s:.3f} s: nothing is ready, no timer is set, and {_describe_tasks()}")
         self.now_s += timeout
-        if self.now_s > START_S + LIMIT_S:
-            raise DeadlockError(f"{LIMIT_S:g} s have passed: some timer is set again and again, and {_describe_tasks()}")
+        if self.now_s > START_S + self._limit_s:
+            raise DeadlockError(f"{self._limit_s:g} s have passed: some timer is set again and again, and {_describe_tasks()}")
         return ready
 
 
 class VirtualTimeLoop(asyncio.SelectorEventLoop):
     """``time()`` starts at :data:`START_S`. What a callback raised is kept in ``failures``."""
 
-    def __init__(self) -> None:
-        self._jumping = _JumpingSelector()
+    def __init__(self, limit_s: float = LIMIT_S) -> None:
+        self._jumping = _JumpingSelector(limit_s)
         super().__init__(self._jumping)
         self.failures: list[str] = []
         self.set_exception_handler(self._keep_failure)
@@ -58,9 +59,12 @@ class VirtualTimeLoop(asyncio.SelectorEventLoop):
         self.failures.append(f"{context['message']}: {context.get('exception')!r}")
 
 
-def run_virtual(work: Coroutine[Any, Any, T]) -> T:
-    """The result of ``work`` on a fresh virtual-time loop. What a callback or a forgotten task raised fails the test too."""
-    loop = VirtualTimeLoop()
+def run_virtual(work: Coroutine[Any, Any, T], limit_s: float = LIMIT_S) -> T:
+    """The result of ``work`` on a fresh virtual-time loop, which fails after ``limit_s`` of it.
+
+    What a callback or a forgotten task raised fails the test too.
+    """
+    loop = VirtualTimeLoop(limit_s)
     with asyncio.Runner(loop_factory=lambda: loop) as runner:
         result = runner.run(work)
     if loop.failures:

@@ -11,7 +11,8 @@
     │   └── VersionError        the peer speaks another major version
     ├── DeviceError             the device understood and refused, or reported a fault
     ├── LinkError               the radio link failed, was lost or never came up
-    └── BrokerError             the MQTT broker refused, vanished or could not be reached
+    ├── BrokerError             the MQTT broker refused, vanished or could not be reached
+    └── StoreError              the history of sessions could not be read or written
 
 A message names the thing, the value and the remedy.
 """
@@ -22,6 +23,7 @@ __all__ = [
     "LinkError",
     "LocalError",
     "RemoteError",
+    "StoreError",
     "TransitionError",
     "UsageError",
     "VersionError",
@@ -76,3 +78,7 @@ class LinkError(WavewrapError):
 
 class BrokerError(WavewrapError):
     """The MQTT broker failed us."""
+
+
+class StoreError(WavewrapError):
+    """The history of sessions failed us."""

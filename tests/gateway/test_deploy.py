@@ -12,6 +12,7 @@ import pytest
 from wavewrap_gateway.adapters.ble_connection import GATT_TIMEOUT_S
 from wavewrap_gateway.adapters.broker import STOP_S
 from wavewrap_gateway.adapters.pacing import PRIORITY
+from wavewrap_gateway.adapters.store_writer import CLOSE_S as STORE_CLOSE_S
 from wavewrap_gateway.runtime.roster import READY_S, SCAN_S
 from wavewrap_gateway.runtime.session_desk import DRAIN_S
 from wavewrap_gateway.runtime.session_runner import VENT_S
@@ -78,7 +79,7 @@ def test_the_rule_has_only_keys_that_udev_knows() -> None:
 
 
 def test_the_times_in_the_unit_leave_the_session_its_own() -> None:
-    vent_and_close_s = VENT_S + 2.0 * DRAIN_S + CLOSE_S + GATT_TIMEOUT_S + STOP_S
+    vent_and_close_s = VENT_S + 2.0 * DRAIN_S + CLOSE_S + GATT_TIMEOUT_S + STOP_S + STORE_CLOSE_S
     assert float(setting("TimeoutStopSec")) > vent_and_close_s
     # The embedded broker is given 20 s, a platform radio that does not answer fails by itself.
     assert float(setting("TimeoutStartSec")) > SCAN_S + READY_S + 20.0

@@ -6,8 +6,8 @@ Each scene begins in the middle of a hold, which the simulator's log shows.
 import asyncio
 import signal
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
@@ -16,6 +16,8 @@ from tests.support.brokers import Collector
 from tests.support.processes import Ended, Running, Simulator, WrapLog, run_gateway, run_simulator, start
 from tests.support.session_programs import CHAMBERS, PRESSURE_MMHG, SHORT_S, write_long_hold, write_short_program
 
+from wavewrap_gateway.adapters.store_reader import list_sessions, load_session
+from wavewrap_gateway.core.recorded_session import RecordedSession
 from wavewrap_protocol.limits import LEASE_DEFAULT_MS, OVER_THRESHOLD_MMHG, VENTED_MMHG
 
 pytestmark = pytest.mark.realtime
@@ -35,6 +37,7 @@ class Scene:
     wraps: dict[str, WrapLog]
     afterwards: Ended | None = None
     bridge_states: tuple[bytes, ...] = ()
+    history: Sequence[RecordedSession] = ()
 
     def vent_s(self, serial: str, mmhg: float) -> float:
         """From the interruption until every chamber stays under ``mmhg``."""
@@ -60,12 +63,14 @@ def scenes(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Scene]:
     async def play(name: str) -> Scene:
         async with room:
             if name == "ctrl-c":
-                return await _ctrl_c_on_a_demo(folder / name)
-            if name == "early ctrl-c":
-                return await _ctrl_c_before_the_session(folder / name)
-            if name == "gateway killed":
-                return await _kill_the_gateway(folder / name)
-            return await _interrupt(folder / name, _ACTS[name])
+                scene = await _ctrl_c_on_a_demo(folder / name)
+            elif name == "early ctrl-c":
+                scene = await _ctrl_c_before_the_session(folder / name)
+            elif name == "gateway killed":
+                scene = await _kill_the_gateway(folder / name)
+            else:
+                scene = await _interrupt(folder / name, _ACTS[name])
+            return replace(scene, history=await asyncio.to_thread(read_history, folder / name))
 
     async def play_all() -> dict[str, Scene]:
         # The longest one first.
@@ -141,6 +146,13 @@ async def _kill_the_gateway(folder: Path) -> Scene:
     return Scene(ended, acted_s, exit_s, wraps, afterwards, states)
 
 
+def read_history(folder: Path) -> list[RecordedSession]:
+    """What the gateways of a scene have recorded, the oldest first."""
+    place = folder / "wavewrap" / "history.sqlite"
+    entries = list_sessions(str(place), 10) if place.exists() else []
+    return [load_session(str(place), entry.session_id) for entry in reversed(entries)]
+
+
 @pytest.mark.parametrize(
     ("name", "code", "ended", "reason"),
     [
@@ -193,6 +205,39 @@ def test_a_killed_gateway_leaves_wraps_that_vent_by_themselves(scenes: dict[str,
         assert scene.ends_with(serial) == [("venting", "lease_end"), ("idle", "vented")]
         assert 1.0 < scene.vent_s(serial, OVER_THRESHOLD_MMHG) < lease_s + 5.0
     assert scene.bridge_states == (b'{"state":"online"}', b'{"state":"offline"}')
+
+
+@pytest.mark.parametrize(
+    ("name", "states"),
+    [
+        ("ctrl-c", ["stopped"]),
+        ("sigterm", ["stopped"]),
+        ("broker killed", ["stopped"]),
+        ("simulator killed", ["faulted"]),
+        ("early ctrl-c", []),
+        ("gateway killed", ["interrupted", "completed"]),
+    ],
+)
+def test_the_history_has_every_session_however_it_ended(scenes: dict[str, Scene], name: str, states: list[str]) -> None:
+    scene = scenes[name]
+    assert [session.state.value for session in scene.history] == states
+    for session in scene.history:
+        assert [side.wrap.serial for side in session.sides] == list(SERIALS)
+        assert [side.curves.missing for side in session.sides] == [0, 0]
+        assert session.unrecorded == 0
+        assert session.events[0].kind == "session_started"
+        if session.summary is not None:
+            assert session.events[-1].kind == "session_ended"
+            assert session.reason == session.summary.reason
+            for side, told in zip(session.sides, session.summary.wraps, strict=True):
+                assert len(side.curves) >= told.samples.received + told.samples.replayed
+                assert side.account.carried_out[0].wave.target_mmhg > 0.0
+    if name == "gateway killed":
+        cut_off = scene.history[0]
+        assert cut_off.summary is None
+        assert cut_off.reason == "the gateway ended without a word: it was killed, or the power failed"
+        # It was killed in the hold, and what the chambers did until then is there.
+        assert all(max(side.account.peaks_mmhg()) > HELD_MMHG for side in cut_off.sides)
 
 
 def test_the_wraps_of_a_killed_gateway_take_another(scenes: dict[str, Scene]) -> None:

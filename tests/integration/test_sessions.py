@@ -14,6 +14,8 @@ from tests.support.brokers import Collector, Received, find_mosquitto
 from tests.support.processes import Ended, run_simulator, start
 from tests.support.session_programs import CHAMBERS, PRESSURE_MMHG, SHORT_S, write_short_program
 
+from wavewrap_gateway.adapters.store_reader import load_session
+from wavewrap_gateway.core.recorded_session import RecordedSession
 from wavewrap_protocol.payloads import TOPICS, EndedHow, SessionSummary, Telemetry, WrapEvent
 
 pytestmark = pytest.mark.realtime
@@ -38,6 +40,8 @@ class Scenes:
     run: Ended
     heard: list[Received]
     kept: list[Received]
+    history: RecordedSession
+    """Of ``run``."""
     one_of_two_scans: list[dict[str, object]]
     other_scan: list[dict[str, object]]
 
@@ -51,7 +55,8 @@ def scenes(tmp_path_factory: pytest.TempPathFactory) -> Scenes:
         (demo, shown), table, (run, heard, kept, scans) = await asyncio.gather(
             _demo_watched(folder / "demo"), _demo_for_a_person(folder / "table"), _run_on_what_is_there(folder / "run")
         )
-        return Scenes(demo, shown, table, run, heard, kept, *scans)
+        history = await asyncio.to_thread(load_session, str(folder / "run" / "wavewrap" / "history.sqlite"), "last")
+        return Scenes(demo, shown, table, run, heard, kept, history, *scans)
 
     return asyncio.run(play())
 
@@ -225,6 +230,23 @@ def test_telemetry_and_events_are_gapless(scenes: Scenes, wrap: str) -> None:
     assert [event.seq for event in events] == list(range(1, len(events) + 1))
     states = [event.text.split(" ", 1)[0] for event in events if event.kind == "device_state"]
     assert states == ["armed", "running", "venting", "idle"]
+
+
+@pytest.mark.parametrize("wrap", WRAPS)
+def test_the_history_has_what_a_subscriber_heard_sample_by_sample(scenes: Scenes, wrap: str) -> None:
+    frames = [Telemetry.model_validate_json(m.body) for m in scenes.heard if m.topic == f"wavewrap/{wrap}/telemetry"]
+    heard = {(frame.seq + at): row for frame in frames for at, row in enumerate(zip(*frame.pressure_mmhg, strict=True))}
+    (side,) = (side for side in scenes.history.sides if side.wrap.name == wrap)
+    first, last = (int(side.curves.seq[at]) for at in (0, -1))
+    kept = {seq: tuple(row) for seq, row in zip(side.curves.seq.tolist(), side.curves.pressure_mmhg.tolist(), strict=True)}
+    assert kept == {seq: row for seq, row in heard.items() if first <= seq <= last}
+    told = next(one for one in SessionSummary.model_validate(scenes.run.summary).wraps if one.id == wrap)
+    assert last - first + 1 == len(kept) >= told.samples.expected
+    events = [WrapEvent.model_validate_json(m.body) for m in scenes.heard if m.topic == f"wavewrap/{wrap}/event"]
+    recorded = [(event.seq, event.kind, event.text) for event in scenes.history.events if event.wrap == wrap]
+    assert recorded == [(event.seq, event.kind, event.text) for event in events if event.seq >= recorded[0][0]][: len(recorded)]
+    assert [text.split(" ", 1)[0] for _, kind, text in recorded if kind == "device_state"] == ["armed", "running", "venting", "idle"]
+    assert SessionSummary.model_validate(scenes.run.summary) == scenes.history.summary
 
 
 def test_a_latecomer_gets_what_is_retained(scenes: Scenes) -> None:

@@ -5,7 +5,10 @@ import pytest
 from wavewrap_protocol import codec, commands, errors, limits, payloads, reports, requests, states
 
 PINNED = {
-    errors: "BrokerError DeviceError LinkError LocalError RemoteError TransitionError UsageError VersionError WavewrapError WireRangeError",
+    errors: (
+        "BrokerError DeviceError LinkError LocalError RemoteError StoreError TransitionError UsageError VersionError WavewrapError "
+        "WireRangeError"
+    ),
     codec: "FROM_DEVICE TO_DEVICE DeviceMessage GatewayMessage",
     commands: "COMMANDS Acknowledge Arm Command ControlWrite End Flush Plan Renew Replay Reports Step Stop Stream TimePing",
     reports: "Answer Capabilities FaultReport Report StateReport StepRecord StepsReport Telemetry TimePong decode_report frame_wait_ticks",
@@ -44,6 +47,7 @@ def test_error_tree() -> None:
         errors.DeviceError: errors.WavewrapError,
         errors.LinkError: errors.WavewrapError,
         errors.BrokerError: errors.WavewrapError,
+        errors.StoreError: errors.WavewrapError,
         errors.WavewrapError: Exception,
     }
     assert {getattr(errors, name) for name in errors.__all__} == set(drawn)

@@ -13,10 +13,11 @@ from socket import gethostname
 from typing import Annotated, Any
 
 from platformdirs import user_config_path, user_data_path
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, StringConstraints, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, Secret, SecretStr, StringConstraints, ValidationError, field_validator
 from pydantic_settings import BaseSettings, EnvSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict, SettingsError
 
 from wavewrap_gateway.adapters.mqtt_settings import MqttSettings
+from wavewrap_gateway.adapters.store_place import check_place, mask_place
 from wavewrap_gateway.core.key_lines import locate_keys
 from wavewrap_gateway.core.request_rules import DEFAULT_COMMANDS
 from wavewrap_gateway.runtime.message_queues import QueueRules
@@ -34,6 +35,7 @@ __all__ = [
     "HomeAssistantConfig",
     "MqttConfig",
     "OutboxConfig",
+    "StorePlace",
     "config_path",
     "load_config",
     "show_config",
@@ -57,12 +59,13 @@ class MqttConfig(BaseModel):
     key_file: Path | None = None
     base_topic: str = "wavewrap"
     patience_s: float = Field(default=10.0, ge=0.0, description="a running session stops when the broker is gone for longer")
+    idle_telemetry: bool = Field(default=False, description="whether the daemon publishes samples outside of sessions, too")
 
     def settings(self) -> MqttSettings | None:
         """The broker to use, ``None`` for the embedded one. Raises :class:`UsageError`."""
         if self.url is None:
             return None
-        given = self.model_dump(exclude={"url", "patience_s"}, exclude_none=True)
+        given = self.model_dump(exclude={"url", "patience_s", "idle_telemetry"}, exclude_none=True)
         return MqttSettings.from_url(self.url.get_secret_value(), **given)
 
 
@@ -107,6 +110,13 @@ class OutboxConfig(BaseModel):
         return QueueRules(self.backfill_per_s, self.unheard_s)
 
 
+class StorePlace(Secret[str]):
+    """Where the history is kept; shows itself without the password that a URL may hold."""
+
+    def _display(self) -> str:
+        return mask_place(self.get_secret_value())
+
+
 class GatewayConfig(BaseSettings):
     """All of it. ``names`` maps the serial number of a wrap to its name in topics."""
 
@@ -122,6 +132,11 @@ class GatewayConfig(BaseSettings):
         default_factory=lambda: user_data_path("wavewrap") / "wraps.json", description="the wraps paired with this host; keys lie beside it"
     )
     programs: Path = Field(default_factory=lambda: user_config_path("wavewrap") / "programs", description="your own, for the daemon")
+    record: bool = Field(default=True, description="keep every session in the store")
+    store: StorePlace = Field(
+        default_factory=lambda: StorePlace(str(user_data_path("wavewrap") / "history.sqlite")),
+        description="the history: path of an SQLite file, or postgresql://user@host/database",
+    )
     mqtt: MqttConfig = MqttConfig()
     commands: CommandsConfig = CommandsConfig()
     home_assistant: HomeAssistantConfig = HomeAssistantConfig()
@@ -131,6 +146,15 @@ class GatewayConfig(BaseSettings):
         """The outbox of this gateway for ``broker``: what waits for one must not go to another."""
         host = re.sub(r"[^a-z0-9.-]+", "-", broker.host.lower())
         return self.outbox.folder / f"{self.gateway}@{host}-{broker.port}.sqlite"
+
+    @field_validator("store")
+    @classmethod
+    def _check_store(cls, value: StorePlace) -> StorePlace:
+        try:
+            check_place(value.get_secret_value())
+        except UsageError as cause:
+            raise ValueError(str(cause)) from None
+        return value
 
     @property
     def bumble_keys(self) -> Path:

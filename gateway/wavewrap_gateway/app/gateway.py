@@ -12,6 +12,7 @@ from wavewrap_gateway.adapters.mqtt_settings import MqttSettings
 from wavewrap_gateway.adapters.pacing import open_pacer
 from wavewrap_gateway.adapters.program_files import load_program
 from wavewrap_gateway.app.config import GatewayConfig
+from wavewrap_gateway.app.history import History, open_history
 from wavewrap_gateway.app.known_wraps import load_known_wraps
 from wavewrap_gateway.app.outgoing import open_outgoing
 from wavewrap_gateway.core.lateness import Lateness
@@ -33,11 +34,17 @@ Progress = Callable[[str], None]
 class Gateway:
     """An open gateway with its wraps ready. Made by :func:`open_gateway`."""
 
-    def __init__(self, config: GatewayConfig, wraps: Sequence[Wrap], desk: SessionDesk) -> None:
+    def __init__(self, config: GatewayConfig, wraps: Sequence[Wrap], desk: SessionDesk, history: History) -> None:
         self._config = config
         self._desk = desk
+        self._history = history
         self.wraps = tuple(wraps)
         self.runner: SessionRunner | None = None
+
+    @property
+    def session_id(self) -> str | None:
+        """Name of the last session in the history; ``None`` where nothing is recorded."""
+        return self._history.last_id
 
     def prepare_session(self, source: str, duration_s: float | None) -> SessionRunner:
         """A session of the program ``source`` on every wrap. Raises :class:`wavewrap_protocol.errors.UsageError` or :class:`LinkError`."""
@@ -55,16 +62,16 @@ class Gateway:
         return SessionView(self.runner.progress(), {run.wrap.name: run.targets_mmhg() for run in self.runner.runs})
 
     async def play(self, runner: SessionRunner) -> SessionSummary:
-        """Run ``runner`` to its end, vent included, and publish its record."""
+        """Run ``runner`` to its end, vent included, publish its record and keep it in the history."""
         return await self._desk.play(runner)
 
 
-async def start_embedded_broker(stack: AsyncExitStack, config: GatewayConfig, port: int = 0) -> MqttSettings:
+async def start_embedded_broker(stack: AsyncExitStack, config: GatewayConfig, port: int = 0) -> tuple[MqttSettings, EmbeddedBroker]:
     """A broker of our own that ends with ``stack``. Raises :class:`wavewrap_protocol.errors.BrokerError`."""
     broker = EmbeddedBroker(port)
     stack.push_async_callback(broker.close)
     url = await broker.start()
-    return MqttSettings.from_url(url, base_topic=config.mqtt.base_topic, version=EMBEDDED_VERSION)
+    return MqttSettings.from_url(url, base_topic=config.mqtt.base_topic, version=EMBEDDED_VERSION), broker
 
 
 def boot_number(wall_s: float) -> int:
@@ -92,10 +99,12 @@ async def open_gateway(
         settings = config.mqtt.settings()
         known = load_known_wraps(config.known_wraps)
         addresses = known.resolve(addresses)
+        store = await stack.enter_async_context(open_history(config, lambda line: progress(f"wavewrap: {line}")))
+        history = History(config, store, clock, clocks.unix_s)
         radio = await stack.enter_async_context(open_radio(config.radio, config.bumble_keys))
         embedded = settings is None
         if settings is None:
-            settings = await start_embedded_broker(stack, config)
+            settings, _ = await start_embedded_broker(stack, config)
         outgoing = await open_outgoing(stack, config, settings, wall_s, embedded=embedded)
         publisher = outgoing.publisher
         await publisher.start()
@@ -124,9 +133,10 @@ async def open_gateway(
             rng,
             ceiling_mmhg=config.ceiling_mmhg,
             patience_s=config.mqtt.patience_s,
+            record=history.record,
         )
         try:
-            yield Gateway(config, wraps, desk)
+            yield Gateway(config, wraps, desk, history)
         finally:
             for task in work:
                 task.cancel()

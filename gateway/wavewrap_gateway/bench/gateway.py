@@ -78,8 +78,12 @@ async def _measure_bare(transport: str, broker: MqttSettings, simulator_pid: int
 
 async def _measure_gateway(radio: str, url: str, simulator_pid: int, window_s: float, folder: Path) -> tuple[_Usage, _Usage]:
     arguments = ["run", "recovery", "--for", str(round(window_s / 60.0 + 0.5) * 60 + 60), "--radio", radio, "--broker", url, "--json"]
-    # With an outbox file, as at home, but not the one at home: what waits there is for another broker.
-    environment = {**os.environ, "WAVEWRAP_OUTBOX__FOLDER": str(folder / "outbox")}
+    # With outbox and history, as at home, but not those at home: what waits there is for another broker.
+    environment = {
+        **os.environ,
+        "WAVEWRAP_OUTBOX__FOLDER": str(folder / "outbox"),
+        "WAVEWRAP_STORE": str(folder / "history.sqlite"),
+    }
     command = [sys.executable, "-m", "wavewrap_gateway", *arguments]
     process = await asyncio.create_subprocess_exec(*command, stdout=DEVNULL, stderr=PIPE, env=environment)
     assert process.stderr is not None  # it was asked for

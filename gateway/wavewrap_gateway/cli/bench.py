@@ -13,6 +13,7 @@ from wavewrap_gateway.bench.data import FADES_S, KILLS, QUIET_S, bench_data, ben
 from wavewrap_gateway.bench.gateway import bench_gateway
 from wavewrap_gateway.bench.host import bench_host
 from wavewrap_gateway.bench.report import BenchReport, print_report
+from wavewrap_gateway.bench.requests import bench_requests
 from wavewrap_gateway.bench.throughput import MESSAGES, bench_throughput
 
 __all__ = ["app"]
@@ -23,6 +24,7 @@ JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object 
 
 _BENCHES: dict[str, Callable[[], Coroutine[Any, Any, BenchReport]]] = {
     "gateway": bench_gateway,
+    "requests": bench_requests,
     "throughput": bench_throughput,
     "data": bench_data_short,
 }
@@ -38,6 +40,12 @@ def gateway(
 ) -> None:
     """CPU and memory of gateway and simulator, two wraps at 50 Hz, beside a bare script."""
     _finish([asyncio.run(bench_gateway(window_s))], as_json)
+
+
+@app.command("requests")
+def requests(stops: Annotated[int, typer.Option(min=1, help="Stops in each scene.")] = 300, as_json: JsonOption = False) -> None:
+    """How soon the daemon answers a stop: idle, flooded with requests in a session, after an outage of the broker."""
+    _finish([asyncio.run(bench_requests(stops))], as_json)
 
 
 @app.command("throughput")

@@ -7,7 +7,23 @@ from typing import Annotated
 
 import typer
 
-from wavewrap_gateway.cli import acknowledge, bench, board, board_fit, config, demo, doctor, gateway, pair, programs, run, scan, wraps
+from wavewrap_gateway.cli import (
+    acknowledge,
+    bench,
+    board,
+    board_fit,
+    config,
+    demo,
+    doctor,
+    gateway,
+    pair,
+    programs,
+    protocol,
+    run,
+    scan,
+    sessions,
+    wraps,
+)
 from wavewrap_gateway.cli.journal import JournalFormatter, is_read_by_journal, mark
 from wavewrap_protocol import __version__
 from wavewrap_protocol.errors import UsageError, WavewrapError
@@ -34,12 +50,14 @@ app.command("doctor")(doctor.doctor)
 app.command("acknowledge")(acknowledge.acknowledge)
 app.add_typer(wraps.app, name="wraps")
 app.add_typer(programs.app, name="programs")
+app.add_typer(sessions.app, name="sessions")
 board.app.command("fit")(board_fit.fit)
 board.app.command("record", context_settings={"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []})(
     board_fit.record
 )
 app.add_typer(board.app, name="board")
 app.add_typer(config.app, name="config")
+app.add_typer(protocol.app, name="protocol")
 app.add_typer(bench.app, name="bench")
 
 

@@ -91,6 +91,8 @@ async def play_session(
                     view.cancel()
                     await asyncio.gather(view, return_exceptions=True)
                     supervision.end("closing")
+            if gateway.session_id is not None:
+                tell(f"history: session {gateway.session_id}, 'wavewrap sessions show' has it")
             summary = complete(gateway, summary)
         code = exit_code(summary, stop.received)
         if code != 0:

@@ -34,7 +34,7 @@ class SessionAccount:
     """``wave`` is what was planned for this wrap. Chambers are counted from 0, distal."""
 
     def __init__(self, wave: Wave) -> None:
-        self._wave = wave
+        self.wave = wave
         self._ticks: array[int] = array("q")
         self._samples: array[int] = array("h")
         self._steps: list[ScheduledStep] = []
@@ -45,6 +45,11 @@ class SessionAccount:
         for index, row in enumerate(frame.samples_cmmhg):
             self._ticks.append(first_tick + index * frame.period_ms * 10)
             self._samples.extend(row)
+
+    def add_samples(self, ticks: NDArray[np.int64], samples_cmmhg: NDArray[np.int16]) -> None:
+        """Many samples at once, as :meth:`add_frame` takes a few; ``samples_cmmhg`` has shape (samples, chambers)."""
+        self._ticks.frombytes(ticks.astype(np.int64).tobytes())
+        self._samples.frombytes(samples_cmmhg.astype(np.int16).tobytes())
 
     def add_steps(self, steps: Iterable[ScheduledStep]) -> None:
         """Steps that the device answered for."""
@@ -82,14 +87,14 @@ class SessionAccount:
                 found[step.at_s] = (offset_ms, step.uncertainty_s * 1000.0)
         return found
 
-    def _arrays(self) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    def samples(self) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
         """Ticks, shape (samples,), ascending and unique; pressures in mmHg, shape (samples, chambers)."""
         ticks = np.array(self._ticks, dtype=np.int64)
-        pressure = np.array(self._samples, dtype=np.float64).reshape(-1, self._wave.chambers) / CMMHG_PER_MMHG
+        pressure = np.array(self._samples, dtype=np.float64).reshape(-1, self.wave.chambers) / CMMHG_PER_MMHG
         unique, first = np.unique(ticks, return_index=True)
         return unique, pressure[first]
 
-    def _targets(self, ticks: NDArray[np.int64], chamber: int) -> NDArray[np.float64]:
+    def set_points_mmhg(self, ticks: NDArray[np.int64], chamber: int) -> NDArray[np.float64]:
         """Set-point of ``chamber`` at ``ticks`` as executed, mmHg."""
         at: list[float] = [float("-inf")]
         level: list[float] = [0.0]
@@ -109,7 +114,7 @@ class SessionAccount:
 
     def compressions(self) -> list[Compression]:
         """Every released compression of every chamber. One that is over is measured once: what a replay brings of it later is too late."""
-        ticks, pressure = self._arrays()
+        ticks, pressure = self.samples()
         steps = self.carried_out
         last: list[Compression] = []
         for at, measured in enumerate(self._measured):
@@ -121,29 +126,37 @@ class SessionAccount:
 
     def peaks_mmhg(self) -> list[float]:
         """Highest pressure of each chamber; 0 without a sample."""
-        _, pressure = self._arrays()
-        return _rounded(pressure.max(axis=0)) if len(pressure) else [0.0] * self._wave.chambers
+        _, pressure = self.samples()
+        return _rounded(pressure.max(axis=0)) if len(pressure) else [0.0] * self.wave.chambers
 
     def finals_mmhg(self) -> list[float]:
         """Last pressure of each chamber; 0 without a sample."""
-        _, pressure = self._arrays()
-        return _rounded(pressure[-1]) if len(pressure) else [0.0] * self._wave.chambers
+        _, pressure = self.samples()
+        return _rounded(pressure[-1]) if len(pressure) else [0.0] * self.wave.chambers
 
     def tracking_rms_mmhg(self) -> float:
         """Root mean square of measured minus target over all samples and chambers from the first to the last step carried out."""
-        ticks, pressure = self._arrays()
+        errors = self._errors_mmhg()
+        return round(float(np.sqrt(np.mean(errors**2))), 2) if len(errors) else 0.0
+
+    def chamber_tracking_rms_mmhg(self) -> list[float]:
+        """The same for each chamber."""
+        errors = self._errors_mmhg()
+        return _rounded(np.sqrt(np.mean(errors**2, axis=0))) if len(errors) else [0.0] * self.wave.chambers
+
+    def _errors_mmhg(self) -> NDArray[np.float64]:
+        """Measured minus target from the first to the last step carried out, shape (samples, chambers)."""
+        ticks, pressure = self.samples()
         steps = self.carried_out
-        if not steps or not len(ticks) or steps[0].actual_tick is None or steps[-1].actual_tick is None:
-            return 0.0
+        if not steps or steps[0].actual_tick is None or steps[-1].actual_tick is None:
+            return np.zeros((0, self.wave.chambers))
         inside = (ticks >= steps[0].actual_tick) & (ticks <= steps[-1].actual_tick)
-        if not inside.any():
-            return 0.0
-        targets = np.stack([self._targets(ticks[inside], chamber) for chamber in range(self._wave.chambers)], axis=1)
-        return round(float(np.sqrt(np.mean((pressure[inside] - targets) ** 2))), 2)
+        targets = np.stack([self.set_points_mmhg(ticks[inside], chamber) for chamber in range(self.wave.chambers)], axis=1)
+        return pressure[inside] - targets
 
     def cycles_and_shortfalls(self) -> tuple[Cycles, list[str]]:
         """Cycles delivered, and a sentence for every chamber and cycle that stayed under its target."""
-        ticks, pressure = self._arrays()
+        ticks, pressure = self.samples()
         spans: dict[int, list[int]] = defaultdict(list)
         done: dict[int, set[int]] = defaultdict(set)
         boosts_mmhg: dict[tuple[int, int], float] = {}
@@ -157,15 +170,15 @@ class SessionAccount:
                 if step.wave.target_mmhg > 0.0:
                     done[step.wave.cycle].add(step.wave.chamber)
         delivered, shortfalls = 0, list[str]()
-        for cycle in range(self._wave.cycles):
-            peaks_mmhg = self._wave.cycle_peaks_mmhg(cycle)
+        for cycle in range(self.wave.cycles):
+            peaks_mmhg = self.wave.cycle_peaks_mmhg(cycle)
             targets_mmhg = [peak + boosts_mmhg.get((cycle, chamber), 0.0) if peak > 0.0 else 0.0 for chamber, peak in enumerate(peaks_mmhg)]
             wanted = {chamber for chamber, target in enumerate(targets_mmhg) if target > 0.0}
-            cut_short = len(spans[cycle]) < sum(step.cycle == cycle for step in self._wave.steps)
+            cut_short = len(spans[cycle]) < sum(step.cycle == cycle for step in self.wave.steps)
             inside = np.zeros(len(ticks), dtype=bool)
             if spans[cycle]:
                 inside = (ticks >= min(spans[cycle])) & (cut_short | (ticks <= max(spans[cycle])))
-            reached = pressure[inside].max(axis=0) if inside.any() else np.zeros(self._wave.chambers)
+            reached = pressure[inside].max(axis=0) if inside.any() else np.zeros(self.wave.chambers)
             short_mmhg = {chamber: targets_mmhg[chamber] - float(reached[chamber]) for chamber in wanted}
             if not cut_short and wanted <= done[cycle] and all(short <= DELIVERED_WITHIN_MMHG for short in short_mmhg.values()):
                 delivered += 1
@@ -179,12 +192,12 @@ class SessionAccount:
                     shortfalls.append(
                         f"cycle {cycle + 1}, chamber {chamber + 1}: {reached[chamber]:.1f} of {targets_mmhg[chamber]:.1f} mmHg, {why}"
                     )
-        return Cycles(planned=self._wave.cycles, delivered=delivered), shortfalls
+        return Cycles(planned=self.wave.cycles, delivered=delivered), shortfalls
 
     def targets_mmhg(self) -> list[float]:
         """Highest target that each chamber was asked for, boosts and easing counted in; the wave's where it was asked for none."""
-        highest_mmhg = list(self._wave.peaks_mmhg)
-        for chamber in range(self._wave.chambers):
+        highest_mmhg = list(self.wave.peaks_mmhg)
+        for chamber in range(self.wave.chambers):
             asked_mmhg = [step.target_mmhg for step in self._steps if step.wave.chamber == chamber and step.wave.target_mmhg > 0.0]
             highest_mmhg[chamber] = max(asked_mmhg, default=highest_mmhg[chamber])
         return [round(target, 2) for target in highest_mmhg]

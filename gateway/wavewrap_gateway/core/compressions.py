@@ -51,7 +51,9 @@ class Compression:
     :data:`REACHED` of the target. ``fall_mmhg_s``: rate at which the pressure falls between refills, over 0, at an age of the hold
     that is the same for all.
     ``moved_s``: time of the hold spent far from its median. ``vent_tau_s``: time constant of the fall to 15 mmHg.
-    ``rest_mmhg``: median once at rest, if it came to rest.
+    ``rest_mmhg``: median once at rest, if it came to rest. ``begin_tick``, ``release_tick``: of its first step and of its release.
+    ``peak_mmhg``: highest pressure between them, 0 without a sample. ``rise_s``: from its first step until :data:`REACHED` of the target.
+    ``vent_s``: from the release until 15 mmHg, where it was over that.
     """
 
     chamber: int
@@ -63,6 +65,12 @@ class Compression:
     moved_s: float
     vent_tau_s: float | None
     rest_mmhg: float | None
+    cycle: int
+    begin_tick: int
+    release_tick: int
+    peak_mmhg: float
+    rise_s: float | None
+    vent_s: float | None
 
 
 def measure_compressions(
@@ -122,6 +130,12 @@ def _measure(
         _moved_s(time_s[hold], pressure_mmhg[hold]),
         _vent_tau_s(time_s[venting], pressure_mmhg[venting]),
         _rest_mmhg(pressure_mmhg[resting]),
+        rises[0][0].wave.cycle,
+        rises[0][1],
+        release_tick,
+        float(pressure_mmhg[rising].max()) if rising.any() else 0.0,
+        _first(time_s[rising], pressure_mmhg[rising] >= REACHED * target_mmhg, begin_s),
+        _vent_s(time_s[venting], pressure_mmhg[venting], release_s),
     )
 
 
@@ -163,3 +177,9 @@ def _vent_tau_s(time_s: Floats, pressure_mmhg: Floats) -> float | None:
     last = int(np.argmin(over)) if not over.all() else len(over) - 1
     ratio = float(pressure_mmhg[0] / max(pressure_mmhg[last], 1.0))
     return float((time_s[last] - time_s[0]) / np.log(ratio)) if ratio > 1.0 else None
+
+
+def _vent_s(time_s: Floats, pressure_mmhg: Floats, release_s: float) -> float | None:
+    if not len(time_s) or pressure_mmhg[0] <= OVER_THRESHOLD_MMHG:
+        return None
+    return _first(time_s, pressure_mmhg <= OVER_THRESHOLD_MMHG, release_s)

@@ -12,7 +12,7 @@ from statistics import median
 from wavewrap_gateway.core.advice import FindingKind, advise_finding
 from wavewrap_gateway.core.compressions import Compression
 
-__all__ = ["Finding", "diagnose"]
+__all__ = ["Finding", "diagnose", "fall_rates_mmhg_s"]
 
 LEAST = 3
 """A chamber must show the same in so many compressions. Choice: a leg that shifts once is no finding."""
@@ -54,12 +54,27 @@ class Finding:
 
 def diagnose(compressions: Iterable[Compression]) -> list[Finding]:
     """Findings of one wrap from its finished compressions, any order, at most one of a kind a chamber."""
+    by_chamber = _by_chamber(compressions)
+    settled = _settled(by_chamber)
+    return [*_leaks(settled), *_slow_vents(settled), *_loose(by_chamber), *_lags(settled), *_offsets(settled), *_movements(by_chamber)]
+
+
+def fall_rates_mmhg_s(compressions: Iterable[Compression]) -> dict[int, tuple[float, float]]:
+    """By chamber: how fast its holds fall between refills, and those of the others; what it falls faster is what leaks."""
+    rates = _against_others(_settled(_by_chamber(compressions)), "fall_mmhg_s")
+    return {chamber: (own_mmhg_s, others_mmhg_s) for chamber, own_mmhg_s, others_mmhg_s in rates}
+
+
+def _by_chamber(compressions: Iterable[Compression]) -> dict[int, list[Compression]]:
     by_chamber: dict[int, list[Compression]] = defaultdict(list)
     for one in sorted(compressions, key=lambda one: (one.chamber, one.number)):
         by_chamber[one.chamber].append(one)
-    # The first compression of a session is a gentle one and compares with nothing.
-    settled = {chamber: ones[1:] for chamber, ones in by_chamber.items() if len(ones) > LEAST}
-    return [*_leaks(settled), *_slow_vents(settled), *_loose(by_chamber), *_lags(settled), *_offsets(settled), *_movements(by_chamber)]
+    return by_chamber
+
+
+def _settled(by_chamber: dict[int, list[Compression]]) -> dict[int, list[Compression]]:
+    """The first compression of a session is a gentle one and compares with nothing."""
+    return {chamber: ones[1:] for chamber, ones in by_chamber.items() if len(ones) > LEAST}
 
 
 def _typical(compressions: Sequence[Compression], name: str) -> float | None:

@@ -68,15 +68,29 @@ class SessionView:
 
 
 class Bridge:
-    """Publishes for ``wraps`` under the gateway id ``gateway``; ``boot`` tells this run of it from every other."""
+    """Publishes for ``wraps`` under the gateway id ``gateway``; ``boot`` tells this run of it from every other.
 
-    def __init__(self, gateway: str, boot: int, wraps: Sequence[Wrap], publisher: Publisher, clocks: Clocks, lateness: Lateness) -> None:
+    Live samples of wraps that are in no session are published only with ``idle_telemetry``.
+    """
+
+    def __init__(
+        self,
+        gateway: str,
+        boot: int,
+        wraps: Sequence[Wrap],
+        publisher: Publisher,
+        clocks: Clocks,
+        lateness: Lateness,
+        *,
+        idle_telemetry: bool = True,
+    ) -> None:
         self._gateway = gateway
         self._boot = boot
         self._wraps: dict[Wrap, Callable[[], None]] = {}
         self._publisher = publisher
         self._clocks = clocks
         self._lateness = lateness
+        self._idle_telemetry = idle_telemetry
         self._started_s = clocks.monotonic_s()
         self._event_numbers: defaultdict[str, int] = defaultdict(int)
         self._available: dict[str, bool] = {}
@@ -85,6 +99,7 @@ class Bridge:
         self._info: BridgeInfo | None = None
         self.session_view: Callable[[str], SessionView | None] = lambda _name: None
         """The running session of the wrap with that name."""
+        self._witnesses: list[Callable[[WrapEvent | BridgeEvent], None]] = []
         publisher.add_listener(self._on_broker)
         for wrap in wraps:
             self.add(wrap)
@@ -112,6 +127,15 @@ class Bridge:
         for wrap in self._wraps:
             self._publish_availability(wrap, isinstance(wrap.link.state, Ready))
         self.publish_states()
+
+    def watch(self, witness: Callable[[WrapEvent | BridgeEvent], None]) -> Callable[[], None]:
+        """Call ``witness`` with every event that is published; returns what ends that."""
+        self._witnesses.append(witness)
+        return lambda: self._witnesses.remove(witness)
+
+    def _witness(self, event: WrapEvent | BridgeEvent) -> None:
+        for witness in tuple(self._witnesses):
+            witness(event)
 
     def announce(self, version: str, radio: str, base_topic: str, pacing: Pacing, commands: Sequence[str] = ()) -> None:
         """Publish what this gateway is."""
@@ -176,7 +200,8 @@ class Bridge:
                 pass
 
     def _publish_frame(self, wrap: Wrap, frame: Frame) -> None:
-        if wrap.link.identity is None:
+        wanted = self._idle_telemetry or frame.replay or self.session_view(wrap.name) is not None
+        if wrap.link.identity is None or not wanted:
             return
         sync = wrap.link.clock_sync
         columns = [[cmmhg_to_mmhg(value) for value in column] for column in zip(*frame.samples_cmmhg, strict=True)]
@@ -232,36 +257,32 @@ class Bridge:
             return
         now_s = self._clocks.monotonic_s()
         boot_id = wrap.link.capabilities.boot_id if wrap.link.capabilities is not None else None
-        self._publisher.publish(
-            "wrap_event",
-            WrapEvent(
-                gateway=self._gateway,
-                gateway_boot=self._boot,
-                wrap=wrap.name,
-                boot_id=boot_id,
-                seq=self._number(f"{wrap.name}/event"),
-                unix_s=self._unix_s(now_s),
-                kind=kind,
-                text=text,
-                tick=tick,
-            ),
-            wrap.name,
+        event = WrapEvent(
+            gateway=self._gateway,
+            gateway_boot=self._boot,
+            wrap=wrap.name,
+            boot_id=boot_id,
+            seq=self._number(f"{wrap.name}/event"),
+            unix_s=self._unix_s(now_s),
+            kind=kind,
+            text=text,
+            tick=tick,
         )
+        self._publisher.publish("wrap_event", event, wrap.name)
+        self._witness(event)
 
     def event(self, kind: str, text: str) -> None:
         """Publish something that happened to the gateway itself."""
-        now_s = self._clocks.monotonic_s()
-        self._publisher.publish(
-            "bridge_event",
-            BridgeEvent(
-                gateway=self._gateway,
-                gateway_boot=self._boot,
-                seq=self._number("event"),
-                unix_s=self._unix_s(now_s),
-                kind=kind,
-                text=text,
-            ),
+        event = BridgeEvent(
+            gateway=self._gateway,
+            gateway_boot=self._boot,
+            seq=self._number("event"),
+            unix_s=self._unix_s(self._clocks.monotonic_s()),
+            kind=kind,
+            text=text,
         )
+        self._publisher.publish("bridge_event", event)
+        self._witness(event)
 
     def publish_summary(self, summary: SessionSummary) -> None:
         """Publish the record of a session on the topic of each of its wraps."""

@@ -12,6 +12,7 @@ from wavewrap_gateway.core.program import Program
 from wavewrap_gateway.core.wave import compile_wave
 from wavewrap_gateway.runtime.bridge import Bridge, SessionView
 from wavewrap_gateway.runtime.publishing import BrokerChange, BrokerDown, Publisher
+from wavewrap_gateway.runtime.recording import SessionRecorder
 from wavewrap_gateway.runtime.session_runner import SessionRunner
 from wavewrap_gateway.runtime.ticker import Timer
 from wavewrap_gateway.runtime.wrap import Wrap
@@ -19,13 +20,21 @@ from wavewrap_gateway.runtime.wrap_run import WrapRun
 from wavewrap_protocol.errors import LinkError, LocalError
 from wavewrap_protocol.payloads import SessionSummary
 
-__all__ = ["DRAIN_S", "LoadProgram", "SessionDesk"]
+__all__ = ["DRAIN_S", "LoadProgram", "Record", "SessionDesk", "record_nothing"]
 
 DRAIN_S = 5.0
 """Longest wait for the broker to take what a session left."""
 
 LoadProgram = Callable[[int, int], Program]
 """The program, checked for a wrap with so many chambers and so deep a queue."""
+
+
+Record = Callable[[Program, int, SessionRunner], SessionRecorder | None]
+"""Begins the record of a session, given its number on the wraps."""
+
+
+def record_nothing(_program: Program, _number: int, _runner: SessionRunner) -> None:
+    """Where sessions are not to be kept."""
 
 
 class SessionDesk:
@@ -42,6 +51,7 @@ class SessionDesk:
         *,
         ceiling_mmhg: float,
         patience_s: float,
+        record: Record = record_nothing,
     ) -> None:
         self._bridge = bridge
         self._publisher = publisher
@@ -51,7 +61,9 @@ class SessionDesk:
         self._rng = rng
         self._ceiling_mmhg = ceiling_mmhg
         self._patience_s = patience_s
-        self._sessions: list[SessionRunner] = []
+        self._record = record
+        self._sessions: dict[SessionRunner, tuple[Program, int]] = {}
+        """With the program and the number on the wraps."""
         bridge.session_view = self.view
 
     @property
@@ -73,19 +85,17 @@ class SessionDesk:
             if running is not None:
                 raise LocalError(f"{wrap.name} plays {running.progress().program}: stop that first, or wait until it has ended")
         session_id = self._rng.randrange(1, 1 << 32)
-        waves = []
-        name = ""
+        waves, programs = [], []
         for wrap in wraps:
             capabilities = wrap.link.capabilities
             if capabilities is None:
                 raise LinkError(f"{wrap.name} has not said what it is")
-            program = load(capabilities.chambers, capabilities.queue_depth)
-            name = program.name
-            waves.append(compile_wave(program, wrap.side, capabilities.chambers, duration_s))
+            programs.append(load(capabilities.chambers, capabilities.queue_depth))
+            waves.append(compile_wave(programs[-1], wrap.side, capabilities.chambers, duration_s))
         runs = [WrapRun(wrap, wave, session_id, self._ceiling_mmhg, self._clock) for wrap, wave in zip(wraps, waves, strict=True)]
-        runner = SessionRunner(name, runs, self._clock, self._lateness, self._timer)
+        runner = SessionRunner(programs[-1].name, runs, self._clock, self._lateness, self._timer)
         runner.observe = self._bridge.event
-        self._sessions.append(runner)
+        self._sessions[runner] = (programs[-1], session_id)
         return runner
 
     def view(self, name: str) -> SessionView | None:
@@ -97,7 +107,20 @@ class SessionDesk:
         return None
 
     async def play(self, runner: SessionRunner) -> SessionSummary:
-        """Run ``runner`` to its end, vent included, and publish its record."""
+        """Run ``runner`` to its end, vent included, publish its record and keep it."""
+        recorder = self._record(*self._sessions[runner], runner)
+        if recorder is None:
+            return await self._play(runner)
+        summary: SessionSummary | None = None
+        forget = self._bridge.watch(recorder.take_event)
+        try:
+            summary = await self._play(runner)
+        finally:
+            forget()
+            recorder.finish(summary, self._clock())
+        return summary
+
+    async def _play(self, runner: SessionRunner) -> SessionSummary:
         patience = _BrokerPatience(self._patience_s, runner.request_stop)
         forget = self._publisher.add_listener(patience.on_change)
         wraps = ", ".join(run.wrap.name for run in runner.runs)
@@ -110,7 +133,7 @@ class SessionDesk:
         finally:
             forget()
             patience.cancel()
-            self._sessions.remove(runner)
+            self._sessions.pop(runner)
         if self._publisher.connected:
             await self._publisher.drain(DRAIN_S)
         summary = runner.summary(outcome, self._publisher.counts())

@@ -5,7 +5,7 @@ other wraps nor for the common timeline (:mod:`wavewrap_gateway.runtime.session_
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from random import Random
 
 from wavewrap_gateway.core.account import SessionAccount
@@ -13,7 +13,7 @@ from wavewrap_gateway.core.advice import FindingKind, describe_fault, explain_en
 from wavewrap_gateway.core.diagnosis import Finding, diagnose
 from wavewrap_gateway.core.link_state import BondLost, Failed
 from wavewrap_gateway.core.safety import limits_for
-from wavewrap_gateway.core.scheduler import Scheduler
+from wavewrap_gateway.core.scheduler import ScheduledStep, Scheduler
 from wavewrap_gateway.core.telemetry import SampleLedger
 from wavewrap_gateway.core.wave import Wave
 from wavewrap_gateway.runtime.exchange import require_ok
@@ -67,6 +67,8 @@ class WrapRun:
         self._told: set[tuple[FindingKind, int | None]] = set()
         self._samples = SampleLedger()
         self._rng = Random(session_id)
+        self.observe_steps: Callable[[Sequence[ScheduledStep]], None] | None = None
+        """Called with steps that are answered for, once each."""
         self._forget = wrap.listen(self._on_event)
 
     def _on_event(self, _wrap: Wrap, event: LinkEvent) -> None:
@@ -78,13 +80,18 @@ class WrapRun:
                 self.account.add_frame(frame, self._boot_tick + sync.unwrap(frame.tick))
             case ReportArrived(StepsReport() as report) if self._feed is not None:
                 ticks = [sync.unwrap(record.actual_tick) for record in report.records]
-                self.account.add_steps(self.scheduler.record(report.records, ticks))
+                self._take_steps(self.scheduler.record(report.records, ticks))
             case Booted():
                 # Its ticks start over; in the account they go on.
                 self._boot_tick = self.account.last_tick
                 self._rebooted = True
             case _:
                 pass
+
+    def _take_steps(self, steps: Sequence[ScheduledStep]) -> None:
+        self.account.add_steps(steps)
+        if self.observe_steps is not None:
+            self.observe_steps(steps)
 
     @property
     def feed(self) -> PlanFeed:
@@ -140,7 +147,7 @@ class WrapRun:
             raise LinkError(f"{self.wrap.name}: {link.payload_bytes} bytes a write carry no step: the adapter needs a larger ATT MTU")
         self._lease_ms = min(LEASE_DEFAULT_MS, capabilities.lease_max_ms)
         scheduler = Scheduler(self.wave.steps, limits, capabilities.queue_depth, batch_steps)
-        self._feed = PlanFeed(self.wrap, self._session_id, scheduler, self._clock, self.account.add_steps)
+        self._feed = PlanFeed(self.wrap, self._session_id, scheduler, self._clock, self._take_steps)
         self._samples = link.samples.successor()
         self._armed = True
         arm = Arm(self._session_id, self._lease_ms, mmhg_to_cmmhg(limits.ceiling_mmhg))

@@ -10,6 +10,7 @@ import typer
 
 from wavewrap_bench.control import control
 from wavewrap_bench.plant_command import plant
+from wavewrap_bench.replay_command import replay
 from wavewrap_bench.safety_command import safety
 from wavewrap_bench.timing import STEPS, bench_timing
 from wavewrap_gateway.bench.report import print_report
@@ -50,6 +51,7 @@ def timing(
 app.command("control")(control)
 app.command("safety")(safety)
 app.command("plant")(plant)
+app.command("replay")(replay)
 
 
 if __name__ == "__main__":

@@ -1,13 +1,15 @@
 """Gateway and simulated wraps on one air, in one process, in virtual time; everything between them is production code."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from random import Random
 
 from bumble.transport.common import Transport
 
+from wavewrap_board.board import Board
+from wavewrap_board.files import REFERENCE_BOARD, load_board
 from wavewrap_gateway.adapters.ble import BleakRadio, over_bumble
 from wavewrap_gateway.adapters.bumble_radio import BumbleRadio
 from wavewrap_protocol.payloads import Side
@@ -19,12 +21,20 @@ from wavewrap_sim.log import LogEntry, StepEntry
 from wavewrap_sim.scenario import Scenario
 from wavewrap_sim.wrap import SimulatedWrap, WrapSettings
 
-__all__ = ["Bench", "Device", "open_bench"]
+__all__ = ["Bench", "Build", "Device", "open_bench"]
 
 COARSE_S = 0.02
 """Plant step of a timing run, where pressures do not matter: a control period at a time."""
 
 CRYSTAL_PPM = 50.0
+
+
+@dataclass(frozen=True, slots=True)
+class Build:
+    """What a wrap of the bench is."""
+
+    side: Side
+    board: Board
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,8 +66,17 @@ class Bench:
 
 
 @asynccontextmanager
-async def open_bench(scenario: Scenario, seed: int, wraps: int, *, queue_depth: int, pong_dither_tick: int) -> AsyncIterator[Bench]:
-    """``wraps`` wraps of four chambers, left and right in turn, advertising in ``scenario``."""
+async def open_bench(
+    scenario: Scenario,
+    seed: int,
+    wraps: int,
+    *,
+    queue_depth: int,
+    pong_dither_tick: int,
+    builds: Sequence[Build] = (),
+    substep_s: float = COARSE_S,
+) -> AsyncIterator[Bench]:
+    """``wraps`` wraps advertising in ``scenario``, each as its build says; without builds of four chambers, left and right in turn."""
     clock = asyncio.get_running_loop().time
     rng = Random(f"{seed}/bench")
     air = Air(scenario, seed)
@@ -67,13 +86,14 @@ async def open_bench(scenario: Scenario, seed: int, wraps: int, *, queue_depth: 
         drawn_ppm = rng.uniform(-CRYSTAL_PPM, CRYSTAL_PPM)
         settings = WrapSettings(
             serial=f"BENCH-{index + 1}",
-            side=(Side.LEFT, Side.RIGHT)[index % 2],
+            side=builds[index].side if builds else (Side.LEFT, Side.RIGHT)[index % 2],
+            board=builds[index].board if builds else load_board(REFERENCE_BOARD),
             seed=rng.randrange(1 << 32),
             clock_ppm=scenario.clock_ppm[index] if index < len(scenario.clock_ppm) else drawn_ppm,
             start_tick=rng.randrange(1 << 24),
             queue_depth=queue_depth,
             pong_dither_tick=pong_dither_tick,
-            plant_substep_s=COARSE_S,
+            plant_substep_s=substep_s,
         )
         controller = AirController(f"wrap {index}", link=air, public_address=f"00:00:5E:00:52:{index + 1:02X}", wrap=index)
         address = f"F0:57:52:00:00:{index + 1:02X}"

@@ -164,7 +164,8 @@ def test_no_secret_shows_anywhere(write: Write, monkeypatch: pytest.MonkeyPatch)
         (
             'radio = "platform"\nradoi = "usb:0"\n',
             ":2: radoi: ",
-            "unknown key; there are ceiling_mmhg, commands, gateway, home_assistant, known_wraps, mqtt, names, outbox, programs, radio",
+            "unknown key; there are ceiling_mmhg, commands, gateway, home_assistant, known_wraps, mqtt, names, outbox, programs, radio, "
+            "record, store",
         ),
         ('[mqtt]\n\nurll = "mqtt://geheim"\n', ":3: mqtt.urll: ", "unknown key; there are base_topic, ca_file, cert_file"),
         ("[mqqt]\n", ":1: mqqt: ", "unknown key"),
@@ -240,3 +241,54 @@ def test_a_file_that_is_no_configuration_says_why(write: Write, tmp_path: Path) 
 def test_a_host_called_bridge_can_run_a_gateway(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("wavewrap_gateway.app.config.gethostname", lambda: "Bridge")
     assert GatewayConfig().gateway == "bridge-1"
+
+
+def test_what_the_daemon_may_be_asked_is_a_list_of_commands(write: Write, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert sorted(load_config().commands.allow) == ["health", "pause", "programs", "stop"]
+    path = write('[commands]\nallow = ["start", "health"]\n')
+    assert load_config(path).commands.allow == ("start", "health")
+    assert {value.key: value.value for value in show_config(path)}["commands.allow"] == "start, health"
+    assert origins(path)["commands.allow"] == f"{path}:2"
+    monkeypatch.setenv("WAVEWRAP_COMMANDS__ALLOW", '["boost"]')
+    assert load_config(path).commands.allow == ("boost",)
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ('[commands]\n\nallow = ["start", "inflate"]\n', ":3: commands.allow: Input should be 'scan'"),
+        ("[commands]\nalow = []\n", ":2: commands.alow: unknown key; there are allow"),
+        ("[home_assistant]\nenable = true\n", ":2: home_assistant.enable: unknown key; there are enabled, prefix"),
+        ('[home_assistant]\nprefix = "a/b"\n', ":2: home_assistant.prefix: String should match"),
+    ],
+)
+def test_a_mistake_in_the_daemons_tables_names_its_line(write: Write, text: str, says: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        load_config(write(text))
+    assert says in str(caught.value)
+
+
+def test_the_history_is_a_file_of_this_user_unless_told_otherwise(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
+    config = load_config()
+    assert (config.record, config.store.get_secret_value()) == (True, str(tmp_path / "data" / "wavewrap" / "history.sqlite"))
+    assert {value.key: value.value for value in show_config()}["store"] == config.store.get_secret_value()
+
+
+def test_the_password_of_a_store_shows_nowhere(write: Write) -> None:
+    path = write('record = false\nstore = "postgresql://anna:hush@clinic.lan:5433/history?sslpassword=geheim"\n')
+    config = load_config(path)
+    assert config.record is False
+    assert config.store.get_secret_value().startswith("postgresql://anna:hush@clinic.lan:5433/history")
+    shown = {value.key: value.value for value in show_config(path)}["store"]
+    assert shown == "postgresql://anna:***@clinic.lan:5433/history?..."
+    printed = CliRunner().invoke(app, ["show", "--config", str(path)]).output
+    for text in (repr(config), str(config), shown, printed):
+        assert not any(secret in text for secret in SECRETS)
+
+
+@pytest.mark.parametrize("place", ["mysql://x/y", ""])
+def test_a_store_of_another_kind_is_refused_with_its_line(write: Write, place: str) -> None:
+    path = write(f'radio = "platform"\nstore = "{place}"\n')
+    with pytest.raises(UsageError, match=rf"{path}:2: store: .*give the path of an? (SQLite )?file, or postgresql://user@host/database"):
+        load_config(path)
