@@ -10,10 +10,9 @@ import asyncio
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
 
+from wavewrap_gateway.adapters.outbox_batch import Batch, Opened, Trouble
 from wavewrap_gateway.adapters.outbox_file import FileCorruptError, FileUnusableError, OutboxFile, Runs
 from wavewrap_gateway.core.telemetry import SampleRuns
 from wavewrap_gateway.runtime.publishing import DataClass, SampleRun
@@ -37,41 +36,6 @@ OPEN_S, CLOSE_S = 10.0, 5.0
 _CORRUPT_KEPT = 3
 
 
-@dataclass(frozen=True, slots=True)
-class Trouble:
-    """The file failed, or works again: one line for a person."""
-
-    kind: Literal["outbox_in_memory", "outbox_restored", "outbox_set_aside"]
-    text: str
-
-
-@dataclass(slots=True)
-class _Batch:
-    """What the loop wants of the thread. ``noted``: samples that were acknowledged before they were handed over."""
-
-    appended: list[Kept] = field(default_factory=list)
-    removed: dict[int, DataClass] = field(default_factory=dict)
-    noted: list[SampleRun] = field(default_factory=list)
-    asked: list[Callable[[], object]] = field(default_factory=list)
-
-    def lose(self, count: int) -> list[Lost]:
-        """Give up the oldest, telemetry first."""
-        order = sorted(range(len(self.appended)), key=lambda at: self.appended[at].message.data_class is not DataClass.TELEMETRY)
-        gone = set(order[:count])
-        lost = [Lost(self.appended[at].number, self.appended[at].message.samples) for at in sorted(gone)]
-        self.appended = [kept for at, kept in enumerate(self.appended) if at not in gone]
-        return lost
-
-
-@dataclass(frozen=True, slots=True)
-class _Opened:
-    """What the file held when it was opened."""
-
-    size: StorageSize
-    last_number: int
-    runs: Runs
-
-
 class Outbox:
     """The file at ``path`` within ``bounds``; ``memory`` are the bounds without it. ``on_trouble`` is called in the loop's thread."""
 
@@ -93,7 +57,7 @@ class Outbox:
         self._thread: threading.Thread | None = None
         # Shared, under the lock.
         self._lock = threading.Lock()
-        self._batch = _Batch()
+        self._batch = Batch()
         self._woken = threading.Event()
         self._closing = False
         # The loop's.
@@ -130,7 +94,7 @@ class Outbox:
         self._loop = asyncio.get_running_loop()
         # Above every number of an earlier run, should the file come only later.
         self.next_number = int(self._unix_s() * 1e6)
-        opened: asyncio.Future[_Opened] = self._loop.create_future()
+        opened: asyncio.Future[Opened] = self._loop.create_future()
         self._thread = threading.Thread(target=self._work, args=(opened,), name="outbox", daemon=True)
         self._thread.start()
         try:
@@ -249,12 +213,12 @@ class Outbox:
 
     # The thread.
 
-    def _work(self, opened: "asyncio.Future[_Opened]") -> None:
+    def _work(self, opened: "asyncio.Future[Opened]") -> None:
         self._try_open()
-        found = _Opened(self._measure(), 0, {})
+        found = Opened(self._measure(), 0, {})
         if self._file is not None:
             try:
-                found = _Opened(self._measure(), self._file.last_number(), self._file.sample_runs())
+                found = Opened(self._measure(), self._file.last_number(), self._file.sample_runs())
             except (FileUnusableError, FileCorruptError) as cause:
                 self._fail(FileUnusableError(str(cause)))
             self._runs = {wrap: (boot_id, SampleRuns(runs)) for (wrap, boot_id), runs in found.runs.items()}
@@ -262,7 +226,7 @@ class Outbox:
         while True:
             self._woken.wait(None if not self._in_trouble else RETRY_S)
             with self._lock:
-                batch, self._batch = self._batch, _Batch()
+                batch, self._batch = self._batch, Batch()
                 self._woken.clear()
                 closing = self._closing
             self._commit(batch, closing=closing)
@@ -273,7 +237,7 @@ class Outbox:
         if self._file is not None:
             self._file.close()
 
-    def _commit(self, batch: _Batch, *, closing: bool) -> None:
+    def _commit(self, batch: Batch, *, closing: bool) -> None:
         now_s = self._unix_s()
         for run in (*batch.noted, *(kept.message.samples for kept in batch.appended)):
             self._note_samples(run)
