@@ -156,6 +156,9 @@ async def _press(broker: Broker, asker: Asker) -> None:
     assert wrap["last_session"].state_of(retained["wavewrap/left-leg/session"]) == "stopped"
     assert wrap["last_session"].attributes_of(retained["wavewrap/left-leg/session"])["program"] == "long-hold"
     await broker.until(lambda seen: wrap["session"].state_of(seen["wavewrap/left-leg"]) == "none", "end of the session")
+    (past,) = (await asyncio.to_thread(asker.do, "sessions"))["sessions"]
+    assert (past["program"], past["state"], past["wraps"]) == ("long-hold", "stopped", ["left-leg"])
+    assert past["started_unix_s"] < past["ended_unix_s"]
 
 
 async def _rename(rig: DaemonRig, broker: Broker, asker: Asker) -> None:

@@ -9,12 +9,13 @@ from pathlib import Path
 from tests.support.brokers import Mosquitto, run_mosquitto
 from tests.support.processes import Running, Simulator, run_simulator, start
 from tests.support.session_programs import write_long_hold, write_short_program
+from wavewrap_protocol.requests import CommandName
 
 __all__ = ["ALL_COMMANDS", "SERIALS", "DaemonRig", "open_daemon_rig", "write_known_wraps"]
 
 SERIALS = ("SIM001-01", "SIM001-02")
 
-ALL_COMMANDS = ["scan", "pair", "start", "pause", "resume", "boost", "acknowledge", "select", "rename", "forget", "programs", "health"]
+ALL_COMMANDS = tuple(sorted(set(CommandName) - {CommandName.STOP}))
 
 
 @dataclass
