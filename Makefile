@@ -5,10 +5,10 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help venv demo test check lint fuzz bench
+.PHONY: help venv demo test check lint fuzz bench audit documents
 
 help:  ## this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-6s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 venv: $(STAMP)  ## build .venv, with uv where it is installed; again only when pyproject.toml changed
 
@@ -20,6 +20,7 @@ demo: venv  ## two simulated wraps, a broker, the gateway and one recovery sessi
 	$(BIN)/wavewrap demo
 
 test: venv  ## every test that needs no hardware
+	@.ci/fetch_asyncapi_schema
 	$(BIN)/pytest -n 2 --dist loadgroup
 
 lint: venv  ## style, types and the contracts between the floors
@@ -41,3 +42,6 @@ check:  ## all of lint, fuzz and test
 
 bench: venv  ## every bench, each against its limits
 	$(BIN)/wavewrap bench all
+
+documents: venv  ## write protocol/asyncapi.json and protocol/schemas/ anew from the models; a test holds them equal
+	$(BIN)/wavewrap protocol write protocol

@@ -4,6 +4,7 @@ Environment: ``WAVEWRAP_RADIO``, ``WAVEWRAP_MQTT__URL`` and so on, two underscor
 refused with the place it came from.
 """
 
+import re
 import tomllib
 from dataclasses import dataclass
 from os import environ
@@ -141,10 +142,10 @@ class GatewayConfig(BaseSettings):
     home_assistant: HomeAssistantConfig = HomeAssistantConfig()
     outbox: OutboxConfig = Field(default_factory=OutboxConfig)
 
-    @property
-    def outbox_file(self) -> Path:
-        """The outbox of this gateway."""
-        return self.outbox.folder / f"{self.gateway}.sqlite"
+    def outbox_file(self, broker: MqttSettings) -> Path:
+        """The outbox of this gateway for ``broker``: what waits for one must not go to another."""
+        host = re.sub(r"[^a-z0-9.-]+", "-", broker.host.lower())
+        return self.outbox.folder / f"{self.gateway}@{host}-{broker.port}.sqlite"
 
     @field_validator("store")
     @classmethod

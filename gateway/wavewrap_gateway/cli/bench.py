@@ -9,6 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
+from wavewrap_gateway.bench.data import FADES_S, KILLS, QUIET_S, bench_data, bench_data_short
 from wavewrap_gateway.bench.gateway import bench_gateway
 from wavewrap_gateway.bench.host import bench_host
 from wavewrap_gateway.bench.report import BenchReport, print_report
@@ -25,6 +26,7 @@ _BENCHES: dict[str, Callable[[], Coroutine[Any, Any, BenchReport]]] = {
     "gateway": bench_gateway,
     "requests": bench_requests,
     "throughput": bench_throughput,
+    "data": bench_data_short,
 }
 """What ``all`` runs here; ``timing`` runs in a program of its own and brings the host's rows with it."""
 
@@ -52,6 +54,17 @@ def throughput(
 ) -> None:
     """Messages a second from payload to subscriber through the outbox file, beside persist-queue's SQLiteAckQueue."""
     _finish([asyncio.run(bench_throughput(messages))], as_json)
+
+
+@app.command("data")
+def data(
+    kills: Annotated[int, typer.Option(min=0, help="SIGKILLs of the gateway, and as many of the broker.")] = KILLS,
+    fade_s: Annotated[list[float] | None, typer.Option("--fade", min=0.1, help="A fade of so many seconds; may be repeated.")] = None,
+    quiet_s: Annotated[float, typer.Option("--quiet", min=5.0, help="Seconds of peace to measure latency over.")] = QUIET_S,
+    as_json: JsonOption = False,
+) -> None:
+    """Samples and events from the simulator to a subscriber, while gateway and broker are killed and the radio fades."""
+    _finish([asyncio.run(bench_data(kills, FADES_S if fade_s is None else fade_s, quiet_s))], as_json)
 
 
 @app.command("host")

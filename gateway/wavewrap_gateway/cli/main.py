@@ -18,6 +18,7 @@ from wavewrap_gateway.cli import (
     gateway,
     pair,
     programs,
+    protocol,
     run,
     scan,
     sessions,
@@ -56,6 +57,7 @@ board.app.command("record", context_settings={"allow_extra_args": True, "ignore_
 )
 app.add_typer(board.app, name="board")
 app.add_typer(config.app, name="config")
+app.add_typer(protocol.app, name="protocol")
 app.add_typer(bench.app, name="bench")
 
 

@@ -287,7 +287,8 @@ class Bridge:
     def publish_summary(self, summary: SessionSummary) -> None:
         """Publish the record of a session on the topic of each of its wraps."""
         for wrap in summary.wraps:
-            key = {"gateway": self._gateway, "gateway_boot": self._boot, "seq": self._number(f"{wrap.id}/session")}
+            seq = self._number(f"{wrap.id}/session")
+            key = {"gateway": self._gateway, "gateway_boot": self._boot, "seq": seq, "historical": False}
             self._publisher.publish("wrap_session", summary.model_copy(update=key), wrap.id)
 
     async def run(self) -> None:

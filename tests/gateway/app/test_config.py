@@ -7,8 +7,11 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
+from wavewrap_gateway.adapters.mqtt_settings import MqttSettings
 from wavewrap_gateway.app.config import GatewayConfig, config_path, load_config, show_config
 from wavewrap_gateway.cli.config import app
+from wavewrap_gateway.runtime.message_queues import QueueRules
+from wavewrap_gateway.runtime.storage import Bounds
 from wavewrap_protocol.errors import UsageError
 
 SECRETS = ("hush", "geheim")
@@ -102,6 +105,32 @@ def test_the_command_line_beats_the_environment(write: Write, monkeypatch: pytes
     assert config.mqtt.patience_s == 3.0
 
 
+def test_the_outbox_is_on_and_can_be_moved_bounded_and_switched_off(write: Write, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
+    plain = load_config()
+    assert plain.outbox.enabled
+    broker = MqttSettings.from_url("mqtts://[fe80::1]")
+    assert plain.outbox_file(broker) == tmp_path / "data" / "wavewrap" / "outbox" / f"{plain.gateway}@fe80-1-8883.sqlite"
+    path = write('gateway = "attic"\n[outbox]\nfolder = "elsewhere"\nmax_rows = 2000\nmax_mb = 3\nmax_age_h = 2\nunheard_s = 7\n')
+    monkeypatch.setenv("WAVEWRAP_OUTBOX__ENABLED", "false")
+    config = load_config(path)
+    assert not config.outbox.enabled
+    assert config.outbox_file(MqttSettings()) == Path("elsewhere") / "attic@127.0.0.1-1883.sqlite"
+    assert config.outbox.bounds() == Bounds(2000, 3_000_000, 7200.0)
+    assert config.outbox.rules() == QueueRules(backfill_per_s=200.0, unheard_s=7.0)
+    told = origins(path)
+    assert told["outbox.max_rows"] == f"{path}:4"
+    assert told["outbox.enabled"] == "environment WAVEWRAP_OUTBOX__ENABLED"
+    assert told["outbox.backfill_per_s"] == "default"
+
+
+def test_a_mistake_in_the_outbox_table_is_told_with_its_keys(write: Write) -> None:
+    with pytest.raises(
+        UsageError, match=r"outbox\.max_row: unknown key; there are backfill_per_s, enabled, folder, max_age_h, max_mb, max_rows"
+    ):
+        load_config(write("[outbox]\nmax_row = 5\n"))
+
+
 def test_each_value_tells_its_origin(write: Write, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("WAVEWRAP_CEILING_MMHG", "55")
     monkeypatch.setenv("WAVEWRAP_MQTT__BASE_TOPIC", "house/one")
@@ -135,8 +164,8 @@ def test_no_secret_shows_anywhere(write: Write, monkeypatch: pytest.MonkeyPatch)
         (
             'radio = "platform"\nradoi = "usb:0"\n',
             ":2: radoi: ",
-            "unknown key; there are ceiling_mmhg, commands, gateway, home_assistant, known_wraps, mqtt, names, outbox, "
-            "programs, radio, record, store",
+            "unknown key; there are ceiling_mmhg, commands, gateway, home_assistant, known_wraps, mqtt, names, outbox, programs, radio, "
+            "record, store",
         ),
         ('[mqtt]\n\nurll = "mqtt://geheim"\n', ":3: mqtt.urll: ", "unknown key; there are base_topic, ca_file, cert_file"),
         ("[mqqt]\n", ":1: mqqt: ", "unknown key"),
