@@ -312,7 +312,11 @@ async def a_radio_that_is_gone_ends_it_and_a_session_with_it(tmp_path: Path) -> 
 async def a_fault_is_shown_and_only_that_fault_is_acknowledged(tmp_path: Path) -> None:
     tmp_path.joinpath("faults.toml").write_text('[[fault]]\nkind = "hose_off"\nat_s = 0.0\nchamber = 1\n', encoding="utf-8")
     arguments = ("--wraps", 1, "--faults", tmp_path / "faults.toml")
-    async with open_daemon_rig(tmp_path, simulator_arguments=arguments) as rig, Collector(rig.broker.port) as collector:
+    home_assistant = "[home_assistant]\nenabled = true"
+    async with (
+        open_daemon_rig(tmp_path, config=home_assistant, simulator_arguments=arguments, before=_leave_old_names) as rig,
+        Collector(rig.broker.port, "#") as collector,
+    ):
         write_known_wraps(rig.folder, rig.simulator.radio, wraps=1)
         broker = Broker(collector)
         with Asker(rig.broker.port) as asker:
@@ -330,6 +334,22 @@ async def a_fault_is_shown_and_only_that_fault_is_acknowledged(tmp_path: Path) -
             assert (await asyncio.to_thread(asker.do, "health"))["wraps"][0]["fault"] == "no_rise"
             await asyncio.to_thread(lambda: asker.do("acknowledge", wrap="left-leg", fault="no_rise"))
             await broker.until(lambda seen: _state(seen)["fault"] is None, "end of the fault")
+            left = {topic for topic, body in broker.retained().items() if body == b'"old"'}
+            assert left == set(), "what was renamed or forgotten meanwhile is cleared"
+
+
+def _leave_old_names(home: Path, broker: Mosquitto) -> None:
+    """As if, since a daemon ran, the left wrap had been renamed and another one forgotten on the command line."""
+    announced = {"SIM001-01": "old-leg", "GONE-1": "old-one"}
+    home.joinpath("wavewrap", "announced.json").write_text(json.dumps(announced), encoding="utf-8")
+    with Asker(broker.port) as asker:
+        for topic in (
+            "wavewrap/old-leg",
+            "wavewrap/old-leg/session",
+            "wavewrap/old-one/availability",
+            "homeassistant/device/wavewrap_wrap_gone_1/config",
+        ):
+            asker._client.publish(topic, b'"old"', 1, retain=True).wait_for_publish(5.0)
 
 
 def _state(seen: dict[str, bytes]) -> dict[str, Any]:
