@@ -282,9 +282,10 @@ async def without_a_broker_it_has_one_of_its_own_where_clients_look_for_it(tmp_p
     ):
         await daemon.wait_for(lambda: daemon.stdout.endswith("\n"), "announcement")
         assert json.loads(daemon.stdout)["mqtt"] == f"mqtt://127.0.0.1:{port}"
-        with Collector(port, "wavewrap/bridge/info") as info:
-            assert await asyncio.to_thread(info.wait_until, lambda c: bool(c.messages))
-            assert json.loads(info.messages[0].body)["commands"] == ["health", "pause", "programs", "stop"]
+        with Collector(port, "#") as everything:
+            assert await asyncio.to_thread(everything.wait_until, lambda c: bool(c.bodies("wavewrap/bridge/health")))
+            assert json.loads(everything.bodies("wavewrap/bridge/info")[0])["commands"] == ["health", "pause", "programs", "stop"]
+            assert not any(message.topic.startswith("homeassistant/") for message in everything.messages), "off unless asked for"
         daemon.send(signal.SIGINT)
         ended = await daemon.ended()
         assert (ended.code, ended.left_running) == (128 + signal.SIGINT, [])
