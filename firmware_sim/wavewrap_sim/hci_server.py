@@ -2,19 +2,25 @@
 
 import asyncio
 
+from bumble.hci import LeFeatureMask
 from bumble.transport.common import StreamPacketSource
 
 from wavewrap_sim.air import Air, AirController
 
 __all__ = ["HciServer"]
 
+_ENHANCED = LeFeatureMask.LL_PRIVACY | LeFeatureMask.LE_EXTENDED_ADVERTISING
+"""A host that is told of these, as Linux is, asks for the enhanced events of Bluetooth Core, Vol 4 Part E 7.7.65.10; bumble's controller
+has only the plain ones."""
+
 
 class _HostLink(asyncio.Protocol):
     """One gateway's HCI stream and its controller."""
 
-    def __init__(self, air: Air, public_address: str) -> None:
+    def __init__(self, air: Air, public_address: str, withheld: LeFeatureMask) -> None:
         self._air = air
         self._public_address = public_address
+        self._withheld = withheld
         self._source = StreamPacketSource()
         self._controller: AirController | None = None
         self._transport: asyncio.Transport | None = None
@@ -25,6 +31,7 @@ class _HostLink(asyncio.Protocol):
         self._controller = AirController(
             "gateway", host_source=self._source, host_sink=self, link=self._air, public_address=self._public_address
         )
+        self._controller.le_features &= ~self._withheld
 
     def data_received(self, data: bytes) -> None:
         self._source.data_received(data)
@@ -42,10 +49,11 @@ class _HostLink(asyncio.Protocol):
 
 
 class HciServer:
-    """Listens on loopback for gateways."""
+    """Listens on loopback for gateways. ``for_linux``: what connects is the kernel of a Linux, not a host of bumble's."""
 
-    def __init__(self, air: Air) -> None:
+    def __init__(self, air: Air, *, for_linux: bool = False) -> None:
         self._air = air
+        self._withheld = _ENHANCED if for_linux else LeFeatureMask(0)
         self._server: asyncio.Server | None = None
         self._accepted = 0
 
@@ -56,7 +64,7 @@ class HciServer:
 
     def _accept(self) -> _HostLink:
         self._accepted += 1
-        return _HostLink(self._air, f"00:00:5E:00:53:{self._accepted % 256:02X}")
+        return _HostLink(self._air, f"00:00:5E:00:53:{self._accepted % 256:02X}", self._withheld)
 
     async def close(self) -> None:
         """Stop listening."""

@@ -21,7 +21,7 @@ from wavewrap_gateway.adapters.bumble_radio import BumbleRadio
 from wavewrap_gateway.runtime.roster import find_wraps, linked
 from wavewrap_gateway.runtime.wrap import Wrap
 from wavewrap_protocol.payloads import Side
-from wavewrap_sim.air import AirController
+from wavewrap_sim.air import Air, AirController
 from wavewrap_sim.bonds import BondFile
 from wavewrap_sim.gatt import WrapPeripheral
 from wavewrap_sim.hci_pipe import PipeSource, open_pipe
@@ -186,9 +186,9 @@ def _lose_links(air: CuttableAir, controller: AirController) -> None:
 
 
 @asynccontextmanager
-async def open_gateway_radio(air: CuttableAir, keys: Path | None = None) -> AsyncIterator[GatewayRadio]:
-    """The gateway's radio on ``air``, with its bonds in the file ``keys``."""
-    controller = AirController("gateway", link=air, public_address="00:00:5E:00:53:01")
+async def open_gateway_radio(air: Air, keys: Path | None = None, number: int = 1) -> AsyncIterator[GatewayRadio]:
+    """The radio of gateway ``number`` on ``air``, with its bonds in the file ``keys``."""
+    controller = AirController(f"gateway {number}", link=air, public_address=f"00:00:5E:00:53:{number:02X}")
     pipe = open_pipe(controller)
     assert isinstance(pipe.source, PipeSource)
 

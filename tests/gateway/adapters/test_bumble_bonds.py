@@ -16,7 +16,7 @@ from bumble.host import Host
 from bumble.keys import PairingKeys
 from bumble.pairing import PairingConfig, PairingDelegate
 from bumble.transport.common import AsyncPipeSink
-from tests.support.link_rig import VirtualLinkRig, open_virtual_rig
+from tests.support.virtual_link_rig import VirtualLinkRig, open_virtual_rig
 from tests.support.virtual_air import CuttableAir
 from tests.support.virtual_wraps import open_gateway_radio
 
@@ -32,7 +32,7 @@ from wavewrap_gateway.runtime.ports import BondDoubtedError, BondLostError, Pair
 from wavewrap_gateway.runtime.wrap import Wrap
 from wavewrap_protocol import uuids
 from wavewrap_protocol.errors import LinkError, UsageError
-from wavewrap_sim.air import AirController
+from wavewrap_sim.air import Air, AirController
 from wavewrap_sim.virtual_time import run_virtual
 
 
@@ -143,7 +143,7 @@ def test_no_window_no_bond_and_the_wrap_says_why(tmp_path: Path) -> None:
         async with open_virtual_rig(tmp_path) as rig:
             with pytest.raises(PairingRefusedError, match=f"^{rig.address} did not pair: its pairing window is closed"):
                 await rig.radio.pair(await sight(rig), typed(123_456), 10.0)
-            assert rig.pairings() == ["refused"]
+            assert await rig.pairings() == ["refused"]
 
     run_virtual(work())
 
@@ -188,13 +188,14 @@ class _Untold(BumbleBonds):
 
 def test_where_the_stack_does_not_tell_a_bonded_wrap_that_lets_connects_time_out_is_doubted(tmp_path: Path) -> None:
     async def work() -> None:
-        async with open_virtual_rig(tmp_path) as rig:
+        air = CuttableAir()
+        async with open_virtual_rig(tmp_path, air=air) as rig:
             await pair(rig)
             host = rig.gateway.host
             scanner, client = {"backend": BumbleScanner, "radio": host}, {"backend": BumbleClient, "radio": host}
             untold = BleakRadio(scanner, client, _Untold(host), host.close, "")
             sighting = await sight(rig)
-            rig.station.air.stall(rig.station.controller)
+            air.stall(rig.station.controller(0))
             with pytest.raises(BondDoubtedError, match="if that goes on, it has forgotten this gateway: run 'wavewrap pair'"):
                 await untold.connect(sighting, 5.0)
             wrap = Wrap(untold, sighting, asyncio.get_running_loop().time, Random(1))
@@ -215,7 +216,7 @@ OTHER = "F0:00:00:00:00:09"
 
 
 @asynccontextmanager
-async def other_device(air: CuttableAir, config: PairingConfig) -> AsyncIterator[Device]:
+async def other_device(air: Air, config: PairingConfig) -> AsyncIterator[Device]:
     """A device that calls itself a wrap and pairs by ``config``."""
     controller = AirController("other", link=air, public_address="00:00:5E:00:54:09")
     device = Device(name="other", address=Address(OTHER), host=Host(controller, AsyncPipeSink(controller)))

@@ -23,9 +23,6 @@ from wavewrap_protocol.errors import LinkError
 
 __all__ = ["CASES"]
 
-QUIET_S = 30.0
-"""Nothing may be tried in this time after the last word."""
-
 SETTLED_S = 60.0
 
 
@@ -40,16 +37,16 @@ def typed(passkey: int | None) -> Passkey:
 
 async def sight(rig: LinkRig) -> Sighting:
     """The wrap as it advertises now."""
-    (sighting,) = await find_wraps(rig.radio, 1, [rig.address])
+    (sighting,) = await find_wraps(rig.radio, 1, [rig.wraps[0].address])
     return sighting
 
 
 async def pair(rig: LinkRig) -> None:
     """As ``wavewrap pair`` does it."""
     passkey = await rig.press_pairing_button()
-    (sighting,) = await find_pairing(rig.radio, 10.0, rig.address)
+    (sighting,) = await find_pairing(rig.radio, 10.0, rig.wraps[0].address)
     identity = await pair_wrap(rig.radio, sighting, typed(passkey))
-    assert identity.serial == rig.serial
+    assert identity.serial == rig.wraps[0].serial
 
 
 @asynccontextmanager
@@ -89,16 +86,16 @@ async def assert_bond_lost_quietly(rig: LinkRig) -> None:
         assert wrap.link.lost_bonds == 1
         tried = connects(told)
         assert tried in (1, 2)
-        await asyncio.sleep(QUIET_S)
+        await asyncio.sleep(rig.quiet_s)
         assert connects(told) == tried
         assert not any(isinstance(event, LinkChanged) and isinstance(event.state, Ready) for event in told)
 
 
 async def a_pairing_with_the_passkey_opens_control(rig: LinkRig) -> None:
     """And the window closes with it."""
-    assert not await rig.radio.is_bonded(rig.address)
+    assert not await rig.radio.is_bonded(rig.wraps[0].address)
     await pair(rig)
-    assert await rig.radio.is_bonded(rig.address)
+    assert await rig.radio.is_bonded(rig.wraps[0].address)
     await arm_and_end(rig)
     assert not (await sight(rig)).pairing_window
 
@@ -108,9 +105,9 @@ async def a_wrong_passkey_is_refused_and_nothing_is_stored(rig: LinkRig) -> None
     passkey = await rig.press_pairing_button()
     with pytest.raises(PairingRefusedError, match="did not pair: "):
         await pair_wrap(rig.radio, await sight(rig), typed(passkey % 999_999 + 1))
-    assert not await rig.radio.is_bonded(rig.address)
+    assert not await rig.radio.is_bonded(rig.wraps[0].address)
     identity = await pair_wrap(rig.radio, await sight(rig), typed(passkey))
-    assert identity.serial == rig.serial
+    assert identity.serial == rig.wraps[0].serial
     await arm_and_end(rig)
 
 
@@ -119,16 +116,16 @@ async def nobody_types_a_passkey(rig: LinkRig) -> None:
     await rig.press_pairing_button()
     with pytest.raises(PairingRefusedError, match="no passkey was given"):
         await pair_wrap(rig.radio, await sight(rig), typed(None))
-    assert not await rig.radio.is_bonded(rig.address)
+    assert not await rig.radio.is_bonded(rig.wraps[0].address)
 
 
 async def outside_the_window_the_wrap_does_not_pair(rig: LinkRig) -> None:
     """However right the passkey is that it showed before."""
     with pytest.raises(PairingRefusedError):
         await pair_wrap(rig.radio, await sight(rig), typed(123_456))
-    assert not await rig.radio.is_bonded(rig.address)
+    assert not await rig.radio.is_bonded(rig.wraps[0].address)
     with pytest.raises(LinkError, match="press the wrap's pairing button"):
-        await find_pairing(rig.radio, 2.0, rig.address)
+        await find_pairing(rig.radio, 2.0, rig.wraps[0].address)
 
 
 async def a_bond_outlives_both_sides(rig: LinkRig) -> None:
@@ -146,7 +143,7 @@ async def a_bond_that_the_wrap_forgot_is_told_and_healed_by_a_person(rig: LinkRi
     await arm_and_end(rig)
     await rig.forget_bonds()
     await assert_bond_lost_quietly(rig)
-    assert await rig.radio.is_bonded(rig.address)
+    assert await rig.radio.is_bonded(rig.wraps[0].address)
     await assert_bond_lost_quietly(rig)
     await pair(rig)
     await arm_and_end(rig)
@@ -163,16 +160,16 @@ async def a_bond_forgotten_while_linked_is_told(rig: LinkRig) -> None:
         async with asyncio.timeout(2 * SETTLED_S):
             while not isinstance(wrap.link.state, BondLost):  # noqa: ASYNC110  # the link tells, but not as an event to wait for
                 await asyncio.sleep(0.1)
-        await asyncio.sleep(QUIET_S)
+        await asyncio.sleep(rig.quiet_s)
         assert connects(told) - before in (1, 2)
 
 
 async def a_bond_forgotten_here_is_gone_and_the_wrap_wants_a_pairing(rig: LinkRig) -> None:
     """One clear word, and no second try."""
     await pair(rig)
-    await rig.radio.forget(rig.address)
-    assert not await rig.radio.is_bonded(rig.address)
-    await rig.radio.forget(rig.address)
+    await rig.radio.forget(rig.wraps[0].address)
+    assert not await rig.radio.is_bonded(rig.wraps[0].address)
+    await rig.radio.forget(rig.wraps[0].address)
     async with link_of(rig) as (wrap, told):
         with pytest.raises(LinkError, match="run 'wavewrap pair'"):
             await wrap.link.wait_ready()
