@@ -8,8 +8,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--radio",
         choices=("bumble", "platform"),
         default="bumble",
-        help="what tests/integration/link runs on: bumble (default), a virtual radio in virtual time; platform, the system's own Bluetooth, "
-        "with the wraps of the station that RIG_STATION names (make test-bluez does all that)",
+        help="what tests/integration/link runs on: bumble (default), a virtual radio in virtual time; platform, the system's own "
+        "Bluetooth, with the wraps of the station that RIG_STATION names (make test-bluez does all that)",
     )
     parser.addoption(
         "--hardware",

@@ -1,7 +1,7 @@
 """A radio and wraps that ask for pairing, as the link cases drive them, whatever stands behind.
 
-Implementations: :mod:`tests.support.virtual_link_rig` (bumble, one process, virtual time), :mod:`tests.support.platform_link_rig` (the system's
-own stack) and :mod:`tests.support.hardware_link_rig` (the same, and a wrap that somebody holds in their hands).
+Implementations: :mod:`tests.support.virtual_link_rig` (bumble, one process, virtual time), :mod:`tests.support.platform_link_rig` (the
+system's own stack) and :mod:`tests.support.hardware_link_rig` (the same, and a wrap that somebody holds in their hands).
 """
 
 from collections.abc import Sequence

@@ -1,6 +1,6 @@
-"""The link rig on the system's own Bluetooth, in the guest of ``make test-bluez``: real bluetoothd, real kernel, simulated wraps in a station.
+"""The link rig on the system's own Bluetooth, in the guest of ``make test-bluez``: real bluetoothd and kernel, simulated wraps elsewhere.
 
-The guest's script (``tests/bluez/guest``) keeps D-Bus and bluetoothd running, and restarts them when they end, as a service manager does; a
+The guest's script (``tests/bluez/guest``) keeps D-Bus and bluetoothd running and restarts them when they end, as a service manager does; a
 file in ``/run/rig`` holds it back. Everything here may kill them, for nothing else lives in the guest.
 """
 
@@ -16,6 +16,7 @@ from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+import psutil
 from bleak.exc import BleakError
 from dbus_fast import Variant
 
@@ -84,7 +85,7 @@ class Machine:
             return False
         return bool(value.value)
 
-    async def set_powered(self, powered: bool) -> None:  # noqa: FBT001
+    async def set_powered(self, powered: bool) -> None:
         """As with ``bluetoothctl power``."""
         async with open_system_bus() as bus:
             value = Variant("b", powered)
@@ -101,7 +102,7 @@ class Machine:
         """Of ``bluetoothd`` or ``dbus-daemon``, while it runs."""
         with suppress(FileNotFoundError, ValueError):
             pid = int((RUN / f"{daemon}.pid").read_text())
-            if Path(f"/proc/{pid}").exists():
+            if psutil.pid_exists(pid):
                 return pid
         return None
 
@@ -114,7 +115,7 @@ class Machine:
             pid = self.pid(daemon)
             assert pid is not None, f"{daemon} does not run"
             os.kill(pid, number)
-            await until(lambda: _gone(pid), f"end of {daemon}")
+            await until(lambda: _is_gone(pid), f"end of {daemon}")
             yield
         finally:
             hold.unlink()
@@ -128,8 +129,8 @@ async def until(holds: Callable[[], Any], what: str) -> None:
         await asyncio.sleep(0.25)
 
 
-async def _gone(pid: int) -> bool:
-    return not Path(f"/proc/{pid}").exists()
+async def _is_gone(pid: int) -> bool:
+    return not psutil.pid_exists(pid)
 
 
 class PlatformLinkRig:
@@ -247,5 +248,3 @@ async def open_platform_rig(machine: Machine, wraps: int) -> AsyncIterator[Platf
         yield rig
     finally:
         await rig.close()
-
-

@@ -32,7 +32,6 @@ async def answer(station: WrapStation, reader: asyncio.StreamReader, writer: asy
 
 async def serve(folder: Path) -> None:
     """Until standard input ends."""
-    folder.mkdir(parents=True, exist_ok=True)
     fastest_kernel()
     air = Air(SCENARIO)
     station = WrapStation(air, folder)
@@ -49,4 +48,6 @@ async def serve(folder: Path) -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(serve(Path(sys.argv[1])))
+    given = Path(sys.argv[1])
+    given.mkdir(parents=True, exist_ok=True)
+    asyncio.run(serve(given))

@@ -164,5 +164,3 @@ class WrapStation:
         if isinstance(made, list):
             return [asdict(one) for one in made]
         return asdict(made) if isinstance(made, Truth) else made
-
-

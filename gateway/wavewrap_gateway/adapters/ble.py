@@ -15,7 +15,7 @@ from typing import Any
 from bleak import BleakClient, BleakScanner
 from bleak.backends.device import BLEDevice
 from bleak.backends.scanner import AdvertisementData
-from bleak.exc import BleakBluetoothNotAvailableError, BleakDeviceNotFoundError, BleakError
+from bleak.exc import BleakBluetoothNotAvailableError, BleakDBusError, BleakDeviceNotFoundError, BleakError
 
 from wavewrap_gateway.adapters.ble_connection import FAILURES, GATT_TIMEOUT_S, BleakConnection, say
 from wavewrap_gateway.adapters.bonds import Bonds
@@ -31,6 +31,7 @@ from wavewrap_gateway.runtime.ports import (
     BondLostError,
     Connection,
     PairingRefusedError,
+    PairingWantedError,
     Passkey,
     RadioLostError,
     Sighting,
@@ -114,6 +115,8 @@ class BleakRadio:
                 text = f"connecting to {sighting.address} failed: {say(cause)}"
             if bonded and not self._bonds.tells and _may_be_a_lost_bond(cause):
                 raise BondDoubtedError(f"{text}; if that goes on, it has forgotten this gateway: run 'wavewrap pair'") from cause
+            if bonded is False and not self._bonds.tells and _was_let_go(cause):
+                raise PairingWantedError(f"{text}; if that goes on and the wrap has a pairing button, run 'wavewrap pair'") from cause
             raise LinkError(text) from cause
         return BleakConnection(client, lost, may_want_pairing=bonded is False and not self._bonds.tells)
 
@@ -182,6 +185,13 @@ def _may_be_a_lost_bond(cause: BaseException) -> bool:
     if isinstance(cause, BleakDeviceNotFoundError | BleakBluetoothNotAvailableError):
         return False
     return isinstance(cause, TimeoutError | BleakError)
+
+
+def _was_let_go(cause: BaseException) -> bool:
+    """Linked, and let go before its services were known: bluetoothd reads protected values by itself, and who wants a pairing hangs up."""
+    return isinstance(cause, BleakError) and not isinstance(
+        cause, BleakDBusError | BleakDeviceNotFoundError | BleakBluetoothNotAvailableError
+    )
 
 
 @asynccontextmanager

@@ -10,7 +10,7 @@ from typing import TypeVar
 from bleak import BleakClient
 from bleak.exc import BleakDBusError, BleakError, BleakGATTProtocolError, BleakGATTProtocolErrorCode
 
-from wavewrap_gateway.runtime.ports import NotPairedError
+from wavewrap_gateway.runtime.ports import NotPairedError, PairingWantedError
 from wavewrap_protocol import uuids
 from wavewrap_protocol.errors import LinkError
 
@@ -38,13 +38,14 @@ T = TypeVar("T")
 class BleakConnection:
     """A connected client. Implements :class:`wavewrap_gateway.runtime.ports.Connection`.
 
-    ``may_want_pairing``: a call that hangs may be the stack waiting for a pairing that nobody has open.
+    ``may_want_pairing``: a first call that hangs or loses the link may be the stack asking for a pairing that nobody has open, and the
+    wrap that hangs up on it.
     """
 
     def __init__(self, client: BleakClient, lost: asyncio.Event, *, may_want_pairing: bool) -> None:
         self.client = client
         self._lost = lost
-        self._hint = " (if the wrap has a pairing button, run 'wavewrap pair')" if may_want_pairing else ""
+        self._may_want_pairing = may_want_pairing
 
     @property
     def payload_bytes(self) -> int:
@@ -64,21 +65,28 @@ class BleakConnection:
         try:
             await asyncio.wait({work, lost}, timeout=GATT_TIMEOUT_S, return_when=asyncio.FIRST_COMPLETED)
             if work.done():
-                return work.result()
+                result = work.result()
+                self._may_want_pairing = False
+                return result
             if not self._lost.is_set():
                 self._lost.set()
-                raise LinkError(f"{what} took more than {GATT_TIMEOUT_S:g} s: the link is closed and made anew{self._hint}")
-            raise LinkError(f"{what}: the link was lost")
+                raise self._lost_link(f"{what} took more than {GATT_TIMEOUT_S:g} s: the link is closed and made anew")
+            raise self._lost_link(f"{what}: the link was lost")
         except FAILURES as cause:
             if _wants_pairing(cause):
                 raise NotPairedError(
                     f"{self.client.address} serves only gateways that it is paired with: open its pairing window and run 'wavewrap pair'"
                 ) from cause
-            raise LinkError(f"{what} failed: {say(cause)}") from cause
+            raise self._lost_link(f"{what} failed: {say(cause)}") from cause
         finally:
             lost.cancel()
             if not work.done():
                 work.cancel()
+
+    def _lost_link(self, text: str) -> LinkError:
+        if self._may_want_pairing:
+            return PairingWantedError(f"{text} (if the wrap has a pairing button, run 'wavewrap pair')")
+        return LinkError(text)
 
     async def read(self, uuid: str) -> bytes:
         """Value of a characteristic."""

@@ -7,7 +7,8 @@ Errors: every method raises only :class:`wavewrap_protocol.errors.LinkError`, as
     ├── NotPairedError        the wrap wants a paired gateway, and this one is not, or not with a passkey
     ├── PairingRefusedError   the wrap, the person or this gateway broke a pairing off
     ├── BondLostError         the wrap has no key for the bond that this gateway has with it
-    └── BondDoubtedError      a wrap that this gateway has a bond with did not let it in: once is bad luck, see ``runtime.wrap_link``
+    ├── BondDoubtedError      a wrap that this gateway has a bond with did not let it in: once is bad luck, see ``runtime.wrap_link``
+    └── PairingWantedError    a wrap that this gateway has no bond with let it go where one that wants a pairing does: once is bad luck, too
 """
 
 from collections.abc import Awaitable, Callable
@@ -23,6 +24,7 @@ __all__ = [
     "Connection",
     "NotPairedError",
     "PairingRefusedError",
+    "PairingWantedError",
     "Passkey",
     "Radio",
     "RadioLostError",
@@ -54,6 +56,10 @@ class BondLostError(LinkError):
 
 class BondDoubtedError(LinkError):
     """A bond that the wrap has forgotten may show like this, and a bad moment of the radio may, too."""
+
+
+class PairingWantedError(LinkError):
+    """A wrap that wants a pairing may show like this, and a bad moment of the radio may, too."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,6 +23,7 @@ from wavewrap_gateway.runtime.ports import (
     BondLostError,
     Connection,
     NotPairedError,
+    PairingWantedError,
     Radio,
     RadioLostError,
     Sighting,
@@ -39,9 +40,10 @@ SCAN_S = 10.0
 CONNECT_S = 20.0
 """Choice, as long-lived BLE clients do: a busy adapter needs seconds; the lease has vented the wrap long before."""
 
-BOND_DOUBTS_MAX = 2
-"""So many connects in a row that a bonded, advertising wrap lets time out mean that it has forgotten the bond. Choice: one happens on a
-busy radio; each takes up to 20 s, and whoever waits should know soon."""
+DOUBTS_MAX = 2
+"""So many connects in a row that a bonded, advertising wrap lets time out mean that it has forgotten the bond, and so many that one without
+a bond lets go at once mean that it wants one. Choice: one happens on a busy radio; each takes up to 20 s, and whoever waits should know
+soon."""
 
 SILENCE_CHECK_S = 1.0
 SILENCE_S = 4.5
@@ -93,7 +95,8 @@ class WrapLink:
         self.clock_sync = ClockSync()
         self.lead = LeadPredictor()
         self.samples = SampleLedger()
-        self._bond_doubts = 0
+        self._doubts = 0
+        self._serves_everybody = False
         self.reconnects = 0
         self.lost_bonds = 0
         self.garbled = 0
@@ -154,12 +157,32 @@ class WrapLink:
         """One connection, from the sighting to its loss, which is always a :class:`LinkError`."""
         sighting = await self._find()
         self._enter(Connecting(sighting.address))
-        connection = await self._connect(sighting)
+        try:
+            connection = await self._radio.connect(sighting, CONNECT_S)
+            await self._use(connection)
+        except BondDoubtedError as cause:
+            if self._is_beyond_doubt():
+                raise BondLostError(self._address) from cause
+            raise
+        except PairingWantedError as cause:
+            if self._is_beyond_doubt() and not self._serves_everybody:
+                raise NotPairedError(
+                    f"{self._address} hangs up on gateways that it is not paired with: open its pairing window and run 'wavewrap pair'"
+                ) from cause
+            raise
+
+    def _is_beyond_doubt(self) -> bool:
+        self._doubts += 1
+        return self._doubts >= DOUBTS_MAX
+
+    async def _use(self, connection: Connection) -> None:
         try:
             self._enter(Preparing())
             self._exchange = Exchange(connection)
             await self._prepare(connection)
             self._backoff.reset()
+            self._doubts = 0
+            self._serves_everybody = True
             self._enter(Ready())
             await self._stay(connection)
         finally:
@@ -167,17 +190,6 @@ class WrapLink:
             if exchange is not None:
                 exchange.fail(LinkError(f"the link to {self._address} was lost"))
             await connection.disconnect()
-
-    async def _connect(self, sighting: Sighting) -> Connection:
-        try:
-            connection = await self._radio.connect(sighting, CONNECT_S)
-        except BondDoubtedError as cause:
-            self._bond_doubts += 1
-            if self._bond_doubts >= BOND_DOUBTS_MAX:
-                raise BondLostError(self._address) from cause
-            raise
-        self._bond_doubts = 0
-        return connection
 
     async def _find(self) -> Sighting:
         if self._first_sighting is not None:
@@ -188,7 +200,7 @@ class WrapLink:
         for one in found:
             if one.address == self._address:
                 return one
-        self._bond_doubts = 0  # out of reach, which explains what was doubted
+        self._doubts = 0  # out of reach, which explains what was doubted
         raise LinkError(f"{self._address} is not advertising: switch the wrap on or bring it nearer")
 
     async def _prepare(self, connection: Connection) -> None:

@@ -16,8 +16,8 @@ from bumble.host import Host
 from bumble.keys import PairingKeys
 from bumble.pairing import PairingConfig, PairingDelegate
 from bumble.transport.common import AsyncPipeSink
-from tests.support.virtual_link_rig import VirtualLinkRig, open_virtual_rig
 from tests.support.virtual_air import CuttableAir
+from tests.support.virtual_link_rig import VirtualLinkRig, open_virtual_rig
 from tests.support.virtual_wraps import open_gateway_radio
 
 from wavewrap_gateway.adapters.ble import BleakRadio, open_radio

@@ -1,4 +1,4 @@
-"""The rig that the command line names. Each is imported only when it is wanted: the guest of the BlueZ rig is slow, and has no simulator."""
+"""The rig that the command line names. Each is imported only when it is wanted: the guest of the BlueZ rig is slow."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -31,6 +31,7 @@ def choose_rig(request: pytest.FixtureRequest, folders: pytest.TempPathFactory) 
         return lambda case: asyncio.run(_play(open_platform_rig(machine, WRAPS), case))
 
     from tests.support.virtual_link_rig import open_virtual_rig
+
     from wavewrap_sim.virtual_time import run_virtual
 
     return lambda case: run_virtual(_play(open_virtual_rig(folders.mktemp("rig"), WRAPS), case))
