@@ -42,8 +42,8 @@ def bridge(host: str, port: int) -> None:
         os.write(kernel, bytes((VENDOR, PRIMARY)))
         stream = bytearray()
         while True:
-            ready, _, _ = select.select([far, kernel], [], [])
-            if far in ready:
+            ready, _, _ = select.select([far.fileno(), kernel], [], [])
+            if far.fileno() in ready:
                 data = far.recv(65536)
                 if not data:
                     return

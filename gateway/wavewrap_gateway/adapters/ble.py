@@ -33,7 +33,7 @@ from wavewrap_gateway.runtime.ports import (
     PairingRefusedError,
     PairingWantedError,
     Passkey,
-    RadioLostError,
+    RadioDownError,
     Sighting,
 )
 from wavewrap_protocol import uuids
@@ -45,6 +45,11 @@ __all__ = ["BleakRadio", "forget_bond", "open_radio", "over_bumble"]
 
 PLATFORM_REMEDY = "switch the Bluetooth adapter on (on Linux bluetoothd must run), or use another with --radio bumble:usb:0"
 
+_NO_RADIO = ("org.freedesktop.DBus.Error.ServiceUnknown", "org.freedesktop.DBus.Error.NameHasNoOwner", "org.bluez.Error.NotReady")
+"""D-Bus when bluetoothd does not run, and BlueZ when the adapter is off."""
+
+BUMBLE_REMEDY = "plug the adapter in again, or start the simulator again"
+
 CONNECT_S = 20.0
 """Of the connect that comes before a pairing, as for any other."""
 
@@ -53,12 +58,20 @@ class BleakRadio:
     """An adapter driven by bleak. Implements :class:`wavewrap_gateway.runtime.ports.Radio`."""
 
     def __init__(
-        self, scanner: dict[str, Any], client: dict[str, Any], bonds: Bonds, close: Callable[[], Awaitable[None]], remedy: str
+        self,
+        scanner: dict[str, Any],
+        client: dict[str, Any],
+        bonds: Bonds,
+        remedy: str,
+        *,
+        revive: Callable[[], Awaitable[None]],
+        close: Callable[[], Awaitable[None]],
     ) -> None:
         self._remedy = remedy
         self._bonds = bonds
         self._scanner_arguments = scanner
         self._client_arguments = client
+        self._revive = revive
         self._close = close
         # Starting a scan while a connect runs fails or freezes on BlueZ: one of them at a time.
         self._adapter = asyncio.Lock()
@@ -76,17 +89,19 @@ class BleakRadio:
                     satisfied.set()
 
         try:
-            async with self._adapter, BleakScanner(on_seen, service_uuids=[uuids.SERVICE], **self._scanner_arguments):
-                try:
-                    async with asyncio.timeout(timeout_s):
-                        await satisfied.wait()
-                except TimeoutError:
-                    pass  # the whole scan was asked for
+            async with self._adapter:
+                await self._revive()
+                async with BleakScanner(on_seen, service_uuids=[uuids.SERVICE], **self._scanner_arguments):
+                    try:
+                        async with asyncio.timeout(timeout_s):
+                            await satisfied.wait()
+                    except TimeoutError:
+                        pass  # the whole scan was asked for
         except ControllerGoneError as cause:
-            raise RadioLostError(f"{cause}: {self._remedy}") from cause
+            raise RadioDownError(f"{cause}: {self._remedy}") from cause
         except (*FAILURES, ValueError) as cause:
-            # A system bus that refuses the login, or has no usable address, is a ValueError of dbus-fast.
-            raise LinkError(f"scanning failed ({say(cause)}): {self._remedy}") from cause
+            # No wrap has a part in it. A system bus that refuses the login, or has no usable address, is a ValueError of dbus-fast.
+            raise RadioDownError(f"scanning failed ({say(cause)}): {self._remedy}") from cause
         return sorted(found.values(), key=lambda sighting: sighting.address)
 
     async def connect(self, sighting: Sighting, timeout_s: float) -> Connection:
@@ -105,10 +120,12 @@ class BleakRadio:
         except KeyRefusedError as cause:
             raise BondLostError(sighting.address) from cause
         except ControllerGoneError as cause:
-            raise RadioLostError(f"{cause}: {self._remedy}") from cause
+            raise RadioDownError(f"{cause}: {self._remedy}") from cause
         except UsageError as cause:
-            raise RadioLostError(str(cause)) from cause
+            raise RadioDownError(str(cause)) from cause
         except FAILURES as cause:
+            if isinstance(cause, BleakDBusError) and cause.dbus_error in _NO_RADIO:
+                raise RadioDownError(f"connecting to {sighting.address} failed ({say(cause)}): {self._remedy}") from cause
             if isinstance(cause, TimeoutError):
                 text = f"{sighting.address} did not answer within {timeout_s:g} s: bring the wrap nearer"
             else:
@@ -139,7 +156,7 @@ class BleakRadio:
                 f"{sighting.address} did not pair within {timeout_s:g} s: press its pairing button and type the passkey sooner"
             ) from cause
         except ControllerGoneError as cause:
-            raise RadioLostError(f"{cause}: {self._remedy}") from cause
+            raise RadioDownError(f"{cause}: {self._remedy}") from cause
         except FAILURES as cause:
             raise PairingRefusedError(f"{sighting.address} did not pair: {say(cause)}: press its pairing button and retry") from cause
 
@@ -201,7 +218,7 @@ async def open_radio(radio: str, keys: Path | None = None) -> AsyncIterator[Blea
     Without a file such a radio knows no wrap and none knows it, which is enough to scan. Raises :class:`UsageError` or :class:`LinkError`.
     """
     if radio == "platform":
-        yield BleakRadio({}, {}, _platform_bonds(), _nothing_to_close, PLATFORM_REMEDY)
+        yield BleakRadio({}, {}, _platform_bonds(), PLATFORM_REMEDY, revive=_leave_it, close=_leave_it)
         return
     kind, _, transport = radio.partition(":")
     if kind != "bumble" or not transport:
@@ -239,7 +256,7 @@ async def forget_bond(radio: str, keys: Path, address: str) -> bool:
 def over_bumble(host: BumbleRadio) -> BleakRadio:
     """bleak on an open ``host``, which is closed with it."""
     scanner, client = {"backend": BumbleScanner, "radio": host}, {"backend": BumbleClient, "radio": host}
-    return BleakRadio(scanner, client, BumbleBonds(host), host.close, "see to the adapter or the simulator, then start again")
+    return BleakRadio(scanner, client, BumbleBonds(host), BUMBLE_REMEDY, revive=host.revive, close=host.close)
 
 
 def _platform_bonds() -> Bonds:
@@ -251,5 +268,5 @@ def _platform_bonds() -> Bonds:
     return SystemBonds()
 
 
-async def _nothing_to_close() -> None:
+async def _leave_it() -> None:
     """The platform's adapter belongs to the system."""

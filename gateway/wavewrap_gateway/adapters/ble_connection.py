@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
 from bleak import BleakClient
-from bleak.exc import BleakDBusError, BleakError, BleakGATTProtocolError, BleakGATTProtocolErrorCode
+from bleak.exc import BleakBluetoothNotAvailableError, BleakDBusError, BleakError, BleakGATTProtocolError, BleakGATTProtocolErrorCode
 
 from wavewrap_gateway.runtime.ports import NotPairedError, PairingWantedError
 from wavewrap_protocol import uuids
@@ -122,5 +122,7 @@ def _wants_pairing(cause: BaseException) -> bool:
 
 
 def say(cause: BaseException) -> str:
-    """The text of ``cause``: bleak's errors and the system's carry a code before it, some carry nothing."""
+    """The text of ``cause``: bleak's errors and the system's carry a code before it, one of them behind it, some carry nothing."""
+    if isinstance(cause, BleakBluetoothNotAvailableError):
+        return str(cause.args[0])
     return str(cause.args[-1]) if cause.args else type(cause).__name__

@@ -3,7 +3,7 @@
 Errors: every method raises only :class:`wavewrap_protocol.errors.LinkError`, as one of the subclasses here where more is known::
 
     LinkError
-    ├── RadioLostError        the radio itself is gone
+    ├── RadioDownError        the radio itself does not work: no wrap's doing, and tried again until it does
     ├── NotPairedError        the wrap wants a paired gateway, and this one is not, or not with a passkey
     ├── PairingRefusedError   the wrap, the person or this gateway broke a pairing off
     ├── BondLostError         the wrap has no key for the bond that this gateway has with it
@@ -27,7 +27,7 @@ __all__ = [
     "PairingWantedError",
     "Passkey",
     "Radio",
-    "RadioLostError",
+    "RadioDownError",
     "Sighting",
 ]
 
@@ -35,8 +35,8 @@ Passkey = Callable[[], Awaitable[int | None]]
 """Asks a person for the six digits that the wrap shows; ``None`` breaks the pairing off. Called when the wrap shows them."""
 
 
-class RadioLostError(LinkError):
-    """The radio itself is gone for good: trying again cannot help while this process lives."""
+class RadioDownError(LinkError):
+    """The radio itself does not work for now: the adapter is off or pulled out, its daemon, the bus to it or the simulator is gone."""
 
 
 class NotPairedError(LinkError):

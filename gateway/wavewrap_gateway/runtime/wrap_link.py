@@ -11,10 +11,23 @@ from collections.abc import Callable
 from random import Random
 from typing import TypeVar
 
-from wavewrap_gateway.core.backoff import Backoff
+from wavewrap_gateway.core.backoff import RADIO_DELAYS_S, Backoff
 from wavewrap_gateway.core.clock_sync import ClockSync
 from wavewrap_gateway.core.lead import LeadPredictor
-from wavewrap_gateway.core.link_state import BondLost, Closed, Connecting, Failed, LinkState, Lost, Preparing, Ready, Searching
+from wavewrap_gateway.core.link_counts import LinkCounts
+from wavewrap_gateway.core.link_state import (
+    BondLost,
+    Closed,
+    Connecting,
+    Failed,
+    LinkState,
+    LossCause,
+    Lost,
+    Preparing,
+    RadioDown,
+    Ready,
+    Searching,
+)
 from wavewrap_gateway.core.telemetry import SampleLedger
 from wavewrap_gateway.runtime.exchange import Exchange
 from wavewrap_gateway.runtime.link_events import Booted, FrameArrived, LinkChanged, LinkEvent, ReportArrived, WrapIdentity
@@ -25,7 +38,7 @@ from wavewrap_gateway.runtime.ports import (
     NotPairedError,
     PairingWantedError,
     Radio,
-    RadioLostError,
+    RadioDownError,
     Sighting,
 )
 from wavewrap_protocol import uuids
@@ -36,7 +49,9 @@ from wavewrap_protocol.reports import Answer, Capabilities, Telemetry, TimePong,
 
 __all__ = ["Booted", "FrameArrived", "LinkChanged", "LinkEvent", "ReportArrived", "WrapIdentity", "WrapLink"]
 
-SCAN_S = 10.0
+SCAN_S = 4.0
+"""Choice: forty advertisements. No longer, for a scan that its daemon has died under hears nothing to its end, and does not know."""
+
 CONNECT_S = 20.0
 """Choice, as long-lived BLE clients do: a busy adapter needs seconds; the lease has vented the wrap long before."""
 
@@ -78,6 +93,7 @@ class WrapLink:
         self._clock = clock
         self._rng = rng
         self._backoff = Backoff()
+        self._radio_backoff = Backoff(RADIO_DELAYS_S)
         self._state: LinkState = Searching()
         self._exchange: Exchange | None = None
         self._changed = asyncio.Event()
@@ -97,8 +113,7 @@ class WrapLink:
         self.samples = SampleLedger()
         self._doubts = 0
         self._serves_everybody = False
-        self.reconnects = 0
-        self.lost_bonds = 0
+        self.counts = LinkCounts()
         self.garbled = 0
         self.lost_reports = 0
 
@@ -114,6 +129,7 @@ class WrapLink:
 
     def _enter(self, state: LinkState) -> None:
         self._state = state
+        self.counts.enter(state)
         self._changed.set()
         _log.info("link %s: %s", self._address, state)
         self._observe(LinkChanged(state))
@@ -137,21 +153,34 @@ class WrapLink:
                 except RemoteError as cause:
                     self._enter(Failed(f"{self._address}: {cause}"))
                     return
-                except (RadioLostError, NotPairedError) as cause:
+                except NotPairedError as cause:
                     self._enter(Failed(str(cause)))
                     return
                 except BondLostError as cause:
-                    self.lost_bonds += 1
                     self._enter(BondLost(str(cause)))
                     return
-                except LinkError as cause:
-                    delay_s = self._backoff.next_delay_s()
-                    self._enter(Lost(str(cause), delay_s))
+                except RadioDownError as cause:
+                    delay_s = self._radio_backoff.next_delay_s()
+                    self._enter(RadioDown(str(cause), delay_s))
                     await asyncio.sleep(delay_s)
-                    self.reconnects += 1
+                except LinkError as cause:
+                    self._radio_backoff.reset()
+                    delay_s = self._backoff.next_delay_s()
+                    self._enter(Lost(self._loss_cause(), str(cause), delay_s))
+                    await asyncio.sleep(delay_s)
         finally:
             if not isinstance(self._state, Failed | BondLost):
                 self._enter(Closed())
+
+    def _loss_cause(self) -> LossCause:
+        """Of what failed in the state that the link is in."""
+        match self._state:
+            case Ready():
+                return LossCause.LINK
+            case Searching():
+                return LossCause.REACH
+            case _:
+                return LossCause.CONNECT
 
     async def _connect_once(self) -> None:
         """One connection, from the sighting to its loss, which is always a :class:`LinkError`."""
@@ -181,6 +210,7 @@ class WrapLink:
             self._exchange = Exchange(connection)
             await self._prepare(connection)
             self._backoff.reset()
+            self._radio_backoff.reset()
             self._doubts = 0
             self._serves_everybody = True
             self._enter(Ready())
@@ -213,6 +243,7 @@ class WrapLink:
             self._next_report = None
             self.capabilities = capabilities
             if rebooted:
+                self.counts.reboot()
                 self._observe(Booted(capabilities.boot_id))
         facts = [
             (await connection.read(uuid)).decode("utf-8", errors="replace")

@@ -193,7 +193,7 @@ def test_where_the_stack_does_not_tell_a_bonded_wrap_that_lets_connects_time_out
             await pair(rig)
             host = rig.gateway.host
             scanner, client = {"backend": BumbleScanner, "radio": host}, {"backend": BumbleClient, "radio": host}
-            untold = BleakRadio(scanner, client, _Untold(host), host.close, "")
+            untold = BleakRadio(scanner, client, _Untold(host), "", revive=host.revive, close=host.close)
             sighting = await sight(rig)
             air.stall(rig.station.controller(0))
             with pytest.raises(BondDoubtedError, match="if that goes on, it has forgotten this gateway: run 'wavewrap pair'"):
@@ -203,7 +203,7 @@ def test_where_the_stack_does_not_tell_a_bonded_wrap_that_lets_connects_time_out
             wrap.listen(lambda _wrap, event: states.append(link_word(event.state)) if isinstance(event, LinkChanged) else None)
             await wrap.link.run()
             assert states == ["connecting", "lost", "searching", "connecting", "bond_lost"]
-            assert wrap.link.lost_bonds == 1
+            assert wrap.link.counts.lost_bonds == 1
             await host.keys.delete(rig.address)
             with pytest.raises(LinkError, match="did not answer within 5 s") as caught:
                 await untold.connect(sighting, 5.0)

@@ -83,7 +83,7 @@ async def assert_bond_lost_quietly(rig: LinkRig) -> None:
         with pytest.raises(LinkError, match=r"has forgotten this gateway: open its pairing window and run 'wavewrap pair'$"):
             await wrap.link.wait_ready()
         assert isinstance(wrap.link.state, BondLost)
-        assert wrap.link.lost_bonds == 1
+        assert wrap.link.counts.lost_bonds == 1
         tried = connects(told)
         assert tried in (1, 2)
         await asyncio.sleep(rig.quiet_s)
