@@ -34,6 +34,9 @@ class LinkRig(Protocol):
     quiet_s: float
     """So long nothing may happen where nothing must."""
 
+    notes: list[str]
+    """What a case has measured, for whoever reads the run."""
+
     @property
     def radio(self) -> Radio:
         """The gateway's radio; another object after :meth:`restart_gateway`."""
@@ -72,5 +75,5 @@ class LinkRig(Protocol):
     def trouble(self, trouble: Trouble) -> AbstractAsyncContextManager[None]:
         """It holds while the context is open, and is over when the context has ended."""
 
-    def open_things(self) -> dict[str, int]:
+    async def open_things(self) -> dict[str, int]:
         """What could leak, by name and count: tasks, file descriptors, whatever else the rig can see."""

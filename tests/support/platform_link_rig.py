@@ -18,7 +18,8 @@ from typing import Any
 
 import psutil
 from bleak.exc import BleakError
-from dbus_fast import Variant
+from dbus_fast import Message, MessageType, Variant
+from dbus_fast.aio import MessageBus
 
 from tests.support.link_rig import Trouble
 from tests.support.rig_truth import Truth, WrapAddress
@@ -34,6 +35,16 @@ BRIDGE = Path(__file__).parent.parent / "bluez" / "bridge.py"
 PATIENCE_S = 30.0
 
 
+async def _ask_bus(bus: MessageBus, member: str, signature: str = "", *body: str, interface: str = "org.freedesktop.DBus") -> list[Any]:
+    """Of the D-Bus daemon itself."""
+    path = "/org/freedesktop/DBus"
+    reply = await bus.call(
+        Message(destination="org.freedesktop.DBus", path=path, interface=interface, member=member, signature=signature, body=list(body))
+    )
+    assert reply.message_type is MessageType.METHOD_RETURN, reply.body
+    return list(reply.body)
+
+
 class Machine:
     """The guest: its daemons, its controller, and the way to the station of the wraps."""
 
@@ -41,6 +52,8 @@ class Machine:
         self._host = host
         self._hci_port = hci_port
         self._control_port = control_port
+        self.paired = False
+        """Whether the wraps and this machine share bonds that the last case left intact."""
         self._bridge: subprocess.Popen[bytes] | None = None
 
     @staticmethod
@@ -91,6 +104,16 @@ class Machine:
             value = Variant("b", powered)
             await call(bus, ADAPTER, "org.freedesktop.DBus.Properties", "Set", "ssv", "org.bluez.Adapter1", "Powered", value)
 
+    async def count_match_rules(self, pid: int) -> int:
+        """Of the process ``pid``."""
+        async with open_system_bus() as bus:
+            (rules,) = await _ask_bus(bus, "GetAllMatchRules", interface="org.freedesktop.DBus.Debug.Stats")
+            found = 0
+            for name, of_name in rules.items():
+                if name != bus.unique_name and (await _ask_bus(bus, "GetConnectionUnixProcessID", "s", name))[0] == pid:
+                    found += len(of_name)
+            return found
+
     async def remove(self, address: str) -> None:
         """Make BlueZ forget all of a device."""
         async with open_system_bus() as bus:
@@ -140,6 +163,7 @@ class PlatformLinkRig:
 
     def __init__(self, machine: Machine) -> None:
         self.machine = machine
+        self.notes: list[str] = []
         self.wraps: Sequence[WrapAddress] = ()
         self._radio: BleakRadio | None = None
         self._stack = AsyncExitStack()
@@ -150,12 +174,13 @@ class PlatformLinkRig:
         assert self._radio is not None
         return self._radio
 
-    async def open(self, wraps: int) -> None:
-        """New wraps, and a BlueZ that knows none of them."""
+    async def open(self, wraps: int, *, paired: bool) -> None:
+        """New wraps, and a BlueZ that knows none of them; or both sides as they were left."""
         await self.machine.powered()
-        self.wraps = [WrapAddress(**one) for one in await self.machine.station("begin", wraps)]
+        self.wraps = [WrapAddress(**one) for one in await self.machine.station("begin", wraps, paired)]
         for wrap in self.wraps:
-            await self.machine.remove(wrap.address)
+            if not paired:
+                await self.machine.remove(wrap.address)
         self._radio = await self._stack.enter_async_context(open_radio("platform"))
 
     async def close(self) -> None:
@@ -234,17 +259,20 @@ class PlatformLinkRig:
                 self.machine.open()
         await self.machine.powered()
 
-    def open_things(self) -> dict[str, int]:
-        """Match rules are the connection's own, so they are counted by connection: the descriptors and tasks that hold one."""
-        return {"tasks": len(asyncio.all_tasks()), "file descriptors": len(os.listdir("/proc/self/fd"))}
+    async def open_things(self) -> dict[str, int]:
+        """Match rules too, as the D-Bus daemon counts them, of whatever connections this process has."""
+        rules = await self.machine.count_match_rules(os.getpid())
+        return {"tasks": len(asyncio.all_tasks()), "file descriptors": len(os.listdir("/proc/self/fd")), "match rules": rules}
 
 
 @asynccontextmanager
-async def open_platform_rig(machine: Machine, wraps: int) -> AsyncIterator[PlatformLinkRig]:
-    """New wraps, known to nobody."""
+async def open_platform_rig(machine: Machine, wraps: int, *, paired: bool = False) -> AsyncIterator[PlatformLinkRig]:
+    """New wraps, known to nobody; ``paired``: as the last case left them, if it went well and was of this kind."""
     rig = PlatformLinkRig(machine)
-    await rig.open(wraps)
+    kept, machine.paired = machine.paired and paired, False
+    await rig.open(wraps, paired=kept)
     try:
         yield rig
+        machine.paired = paired
     finally:
         await rig.close()

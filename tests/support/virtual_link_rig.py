@@ -23,6 +23,7 @@ class VirtualLinkRig:
 
     def __init__(self, folder: Path, air: Air | None = None) -> None:
         self._folder = folder
+        self.notes: list[str] = []
         self.air = Air(SCENARIO) if air is None else air
         self.station = WrapStation(self.air, folder)
         self.wraps: Sequence[WrapAddress] = ()
@@ -111,11 +112,16 @@ class VirtualLinkRig:
 
     @asynccontextmanager
     async def trouble(self, trouble: Trouble) -> AsyncIterator[None]:
-        """There is neither a daemon nor a bus."""
-        raise NotOnThisRigError(f"{trouble.value}: bumble's host is this process, there is nothing between it and the controller")
-        yield  # what makes it a generator
+        """There is neither a daemon nor a bus, and no switch: only the controller can go and come."""
+        if trouble is not Trouble.ADAPTER_GONE:
+            raise NotOnThisRigError(f"{trouble.value}: bumble's host is in this process, with nothing between it and its controller")
+        self.gateway.pull_out()
+        try:
+            yield
+        finally:
+            self.gateway.plug_in()
 
-    def open_things(self) -> dict[str, int]:
+    async def open_things(self) -> dict[str, int]:
         """The loop's tasks and the process's descriptors."""
         return {"tasks": len(asyncio.all_tasks()), "file descriptors": len(os.listdir("/proc/self/fd"))}
 

@@ -52,11 +52,12 @@ class WrapStation:
         self._folder = folder
         self._stations: list[_Station] = []
 
-    async def begin(self, count: int) -> list[WrapAddress]:
-        """``count`` new wraps, known to nobody, in the place of those that were."""
+    async def begin(self, count: int, paired: bool = False) -> list[WrapAddress]:
+        """``count`` new wraps in the place of those that were, known to nobody; ``paired``: to those who knew them."""
         await self.end()
         path = self._folder / "bonds.json"
-        path.unlink(missing_ok=True)
+        if not paired:
+            path.unlink(missing_ok=True)
         self._stations = [await self._switch_on(index, BondFile(path)) for index in range(count)]
         return [WrapAddress(self._address(index), station.wrap.settings.serial) for index, station in enumerate(self._stations)]
 

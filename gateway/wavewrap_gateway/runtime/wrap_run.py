@@ -14,6 +14,7 @@ from wavewrap_gateway.core.diagnosis import Finding, diagnose
 from wavewrap_gateway.core.link_state import BondLost, Failed, RadioDown
 from wavewrap_gateway.core.safety import limits_for
 from wavewrap_gateway.core.scheduler import Scheduler
+from wavewrap_gateway.core.telemetry import SampleLedger
 from wavewrap_gateway.core.wave import Wave
 from wavewrap_gateway.runtime.exchange import require_ok
 from wavewrap_gateway.runtime.plan_feed import PlanFeed
@@ -64,7 +65,8 @@ class WrapRun:
         self._armed = False
         self._looked_cycle = 0
         self._told: set[tuple[FindingKind, int | None]] = set()
-        self._samples_before = SampleCounts(expected=0, received=0, replayed=0, missing=0)
+        # Its own: the link's goes on counting what was missed before, and what is replayed of that.
+        self._samples = SampleLedger()
         self._rng = Random(session_id)
         self._forget = wrap.listen(self._on_event)
 
@@ -73,6 +75,7 @@ class WrapRun:
         self._in_session |= self._armed and self.wrap.picture.device_state in PRESSURISING
         match event:
             case FrameArrived(frame, _) if self._armed:
+                self._samples.add(frame)
                 self.account.add_frame(frame, self._boot_tick + sync.unwrap(frame.tick))
             case ReportArrived(StepsReport() as report) if self._feed is not None:
                 ticks = [sync.unwrap(record.actual_tick) for record in report.records]
@@ -98,8 +101,7 @@ class WrapRun:
 
     def samples(self) -> SampleCounts:
         """Samples since the session was armed."""
-        now, before = self.wrap.link.samples.counts(), self._samples_before
-        return SampleCounts(**{name: getattr(now, name) - getattr(before, name) for name in SampleCounts.model_fields})
+        return self._samples.counts()
 
     def planned_steps(self) -> int:
         """Steps of this wrap in the whole session."""
@@ -140,7 +142,6 @@ class WrapRun:
         self._lease_ms = min(LEASE_DEFAULT_MS, capabilities.lease_max_ms)
         scheduler = Scheduler(self.wave.steps, limits, capabilities.queue_depth, batch_steps)
         self._feed = PlanFeed(self.wrap, self._session_id, scheduler, self._clock, self.account.add_steps)
-        self._samples_before = link.samples.counts()
         self._armed = True
         arm = Arm(self._session_id, self._lease_ms, mmhg_to_cmmhg(limits.ceiling_mmhg))
         patience_end_s = self._clock() + ARM_PATIENCE_S

@@ -7,36 +7,44 @@ from contextlib import AbstractAsyncContextManager
 import pytest
 from tests.support.link_rig import LinkRig
 
-__all__ = ["Case", "RunCase", "choose_rig"]
+__all__ = ["NOTES", "Case", "RunCase", "choose_rig"]
 
 Case = Callable[[LinkRig], Awaitable[None]]
-RunCase = Callable[[Case], None]
+RunCase = Callable[[Case, bool], None]
+"""Runs a case; ``True``: the wraps may be paired already, as the last such case left them."""
+
+NOTES = pytest.StashKey[list[str]]()
+"""What the cases have measured."""
 
 WRAPS = 2
 
 
-def choose_rig(request: pytest.FixtureRequest, folders: pytest.TempPathFactory) -> RunCase:
-    """What runs a case. A rig that must be put up once is taken down at the end of the session."""
-    serial: str | None = request.config.getoption("--hardware")
+def choose_rig(config: pytest.Config, folders: pytest.TempPathFactory) -> RunCase:
+    """What runs a case. A rig that is put up once is taken down at the end of the session."""
+    notes = config.stash.setdefault(NOTES, [])
+    serial: str | None = config.getoption("--hardware")
     if serial is not None:
         from tests.support.hardware_link_rig import open_hardware_rig
 
-        return lambda case: asyncio.run(_play(open_hardware_rig(serial), case))
-    if request.config.getoption("--radio") == "platform":
+        return lambda case, _paired: asyncio.run(_play(open_hardware_rig(serial), case, notes))
+    if config.getoption("--radio") == "platform":
         from tests.support.platform_link_rig import Machine, open_platform_rig
 
         machine = Machine.from_environment()
-        request.addfinalizer(machine.close)
+        config.add_cleanup(machine.close)
         machine.open()
-        return lambda case: asyncio.run(_play(open_platform_rig(machine, WRAPS), case))
+        return lambda case, paired: asyncio.run(_play(open_platform_rig(machine, WRAPS, paired=paired), case, notes))
 
     from tests.support.virtual_link_rig import open_virtual_rig
 
     from wavewrap_sim.virtual_time import run_virtual
 
-    return lambda case: run_virtual(_play(open_virtual_rig(folders.mktemp("rig"), WRAPS), case))
+    return lambda case, _paired: run_virtual(_play(open_virtual_rig(folders.mktemp("rig"), WRAPS), case, notes))
 
 
-async def _play(rig: AbstractAsyncContextManager[LinkRig], case: Case) -> None:
+async def _play(rig: AbstractAsyncContextManager[LinkRig], case: Case, notes: list[str]) -> None:
     async with rig as opened:
-        await case(opened)
+        try:
+            await case(opened)
+        finally:
+            notes.extend(opened.notes)

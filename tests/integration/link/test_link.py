@@ -1,23 +1,25 @@
 """The link cases on whatever radio the command line names; the virtual one, in virtual time, when it names none."""
 
-from collections.abc import Awaitable, Callable
-
 import pytest
-from tests.integration.link.cases import CASES
+from tests.integration.link import pairing_cases, trouble_cases
 from tests.integration.link.rigs import RunCase, choose_rig
-from tests.support.link_rig import LinkRig, NotOnThisRigError
+from tests.support.link_rig import NotOnThisRigError
 
 
 @pytest.fixture(scope="session")
 def run_case(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> RunCase:
     """Runs a case on a rig where nothing has happened yet."""
-    return choose_rig(request, tmp_path_factory)
+    return choose_rig(request.config, tmp_path_factory)
 
 
-@pytest.mark.parametrize("name", CASES)
-def test_case(name: str, run_case: RunCase) -> None:
-    case: Callable[[LinkRig], Awaitable[None]] = CASES[name]
+@pytest.mark.parametrize("name", pairing_cases.CASES)
+def test_pairing(name: str, run_case: RunCase) -> None:
+    run_case(pairing_cases.CASES[name], False)
+
+
+@pytest.mark.parametrize("name", trouble_cases.CASES)
+def test_trouble(name: str, run_case: RunCase) -> None:
     try:
-        run_case(case)
+        run_case(trouble_cases.CASES[name], True)
     except NotOnThisRigError as cause:
         pytest.skip(str(cause))

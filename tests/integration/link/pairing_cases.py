@@ -10,12 +10,12 @@ from random import Random
 
 import pytest
 from tests.support.link_rig import LinkRig
+from tests.support.rig_sessions import sight, typed
 
 from wavewrap_gateway.core.link_state import BondLost, Connecting, Failed, Ready
 from wavewrap_gateway.runtime.link_events import LinkChanged, LinkEvent
 from wavewrap_gateway.runtime.pairing import find_pairing, pair_wrap
-from wavewrap_gateway.runtime.ports import PairingRefusedError, Passkey, Sighting
-from wavewrap_gateway.runtime.roster import find_wraps
+from wavewrap_gateway.runtime.ports import PairingRefusedError
 from wavewrap_gateway.runtime.wrap import Wrap
 from wavewrap_protocol.commands import Arm, End
 from wavewrap_protocol.enums import Result
@@ -24,21 +24,8 @@ from wavewrap_protocol.errors import LinkError
 __all__ = ["CASES"]
 
 SETTLED_S = 60.0
-
-
-def typed(passkey: int | None) -> Passkey:
-    """Somebody who types this."""
-
-    async def ask() -> int | None:
-        return passkey
-
-    return ask
-
-
-async def sight(rig: LinkRig) -> Sighting:
-    """The wrap as it advertises now."""
-    (sighting,) = await find_wraps(rig.radio, 1, [rig.wraps[0].address])
-    return sighting
+TOLD_S = 30.0
+"""So soon it is told that a bond is lost."""
 
 
 async def pair(rig: LinkRig) -> None:
@@ -79,10 +66,14 @@ async def arm_and_end(rig: LinkRig) -> None:
 
 async def assert_bond_lost_quietly(rig: LinkRig) -> None:
     """The link says so after at most two connects, and leaves the wrap alone then."""
+    begun_s = asyncio.get_running_loop().time()
     async with link_of(rig) as (wrap, told):
         with pytest.raises(LinkError, match=r"has forgotten this gateway: open its pairing window and run 'wavewrap pair'$"):
             await wrap.link.wait_ready()
         assert isinstance(wrap.link.state, BondLost)
+        took_s = asyncio.get_running_loop().time() - begun_s
+        assert took_s < TOLD_S
+        rig.notes.append(f"forgotten bond: told after {took_s:.1f} s")
         assert wrap.link.counts.lost_bonds == 1
         tried = connects(told)
         assert tried in (1, 2)
