@@ -54,6 +54,10 @@ CONNECT_S = 20.0
 """Of the connect that comes before a pairing, as for any other."""
 
 
+Measure = Callable[[BleakClient, str], Awaitable[int | None]]
+"""How many bytes one write to the characteristic of that UUID carries on a fresh link; ``None`` when the device has none."""
+
+
 class BleakRadio:
     """An adapter driven by bleak. Implements :class:`wavewrap_gateway.runtime.ports.Radio`."""
 
@@ -64,6 +68,7 @@ class BleakRadio:
         bonds: Bonds,
         remedy: str,
         *,
+        measure: Measure,
         revive: Callable[[], Awaitable[None]],
         close: Callable[[], Awaitable[None]],
     ) -> None:
@@ -71,6 +76,7 @@ class BleakRadio:
         self._bonds = bonds
         self._scanner_arguments = scanner
         self._client_arguments = client
+        self._measure = measure
         self._revive = revive
         self._close = close
         # Starting a scan while a connect runs fails or freezes on BlueZ: one of them at a time.
@@ -117,6 +123,7 @@ class BleakRadio:
             async with asyncio.timeout(timeout_s + GATT_TIMEOUT_S):
                 bonded = await self._bonds.is_bonded(sighting.address)
                 await client.connect()
+                payload_bytes = await self._measure_or_close(client)
         except KeyRefusedError as cause:
             raise BondLostError(sighting.address) from cause
         except ControllerGoneError as cause:
@@ -135,7 +142,14 @@ class BleakRadio:
             if bonded is False and not self._bonds.tells and _was_let_go(cause):
                 raise PairingWantedError(f"{text}; if that goes on and the wrap has a pairing button, run 'wavewrap pair'") from cause
             raise LinkError(text) from cause
-        return BleakConnection(client, lost, may_want_pairing=bonded is False and not self._bonds.tells)
+        return BleakConnection(client, lost, payload_bytes, may_want_pairing=bonded is False and not self._bonds.tells)
+
+    async def _measure_or_close(self, client: BleakClient) -> int | None:
+        try:
+            return await self._measure(client, uuids.PLAN)
+        except BaseException:
+            await client.disconnect()
+            raise
 
     def _client(self, sighting: Sighting, timeout_s: float, lost: asyncio.Event) -> BleakClient:
         assert isinstance(sighting.handle, BLEDevice)  # only our own scan makes sightings
@@ -218,7 +232,7 @@ async def open_radio(radio: str, keys: Path | None = None) -> AsyncIterator[Blea
     Without a file such a radio knows no wrap and none knows it, which is enough to scan. Raises :class:`UsageError` or :class:`LinkError`.
     """
     if radio == "platform":
-        yield BleakRadio({}, {}, _platform_bonds(), PLATFORM_REMEDY, revive=_leave_it, close=_leave_it)
+        yield BleakRadio({}, {}, _platform_bonds(), PLATFORM_REMEDY, measure=_platform_measure(), revive=_leave_it, close=_leave_it)
         return
     kind, _, transport = radio.partition(":")
     if kind != "bumble" or not transport:
@@ -256,7 +270,7 @@ async def forget_bond(radio: str, keys: Path, address: str) -> bool:
 def over_bumble(host: BumbleRadio) -> BleakRadio:
     """bleak on an open ``host``, which is closed with it."""
     scanner, client = {"backend": BumbleScanner, "radio": host}, {"backend": BumbleClient, "radio": host}
-    return BleakRadio(scanner, client, BumbleBonds(host), BUMBLE_REMEDY, revive=host.revive, close=host.close)
+    return BleakRadio(scanner, client, BumbleBonds(host), BUMBLE_REMEDY, measure=_as_bleak_says, revive=host.revive, close=host.close)
 
 
 def _platform_bonds() -> Bonds:
@@ -266,6 +280,19 @@ def _platform_bonds() -> Bonds:
 
         return BluezBonds()
     return SystemBonds()
+
+
+def _platform_measure() -> Measure:
+    if sys.platform == "linux":
+        from wavewrap_gateway.adapters.bluez_mtu import read_payload_bytes
+
+        return read_payload_bytes
+    return _as_bleak_says
+
+
+async def _as_bleak_says(client: BleakClient, uuid: str) -> int | None:
+    characteristic = client.services.get_characteristic(uuid)
+    return None if characteristic is None else int(characteristic.max_write_without_response_size)
 
 
 async def _leave_it() -> None:

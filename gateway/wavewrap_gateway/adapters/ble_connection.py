@@ -11,7 +11,6 @@ from bleak import BleakClient
 from bleak.exc import BleakBluetoothNotAvailableError, BleakDBusError, BleakError, BleakGATTProtocolError, BleakGATTProtocolErrorCode
 
 from wavewrap_gateway.runtime.ports import NotPairedError, PairingWantedError
-from wavewrap_protocol import uuids
 from wavewrap_protocol.errors import LinkError
 
 __all__ = ["FAILURES", "GATT_TIMEOUT_S", "BleakConnection", "say"]
@@ -42,21 +41,20 @@ class BleakConnection:
     wrap that hangs up on it.
     """
 
-    def __init__(self, client: BleakClient, lost: asyncio.Event, *, may_want_pairing: bool) -> None:
+    def __init__(self, client: BleakClient, lost: asyncio.Event, payload_bytes: int | None, *, may_want_pairing: bool) -> None:
         self.client = client
+        self._payload_bytes = payload_bytes
         self._lost = lost
         self._may_want_pairing = may_want_pairing
 
     @property
     def payload_bytes(self) -> int:
-        """Bytes that one write carries, by the size the backend reports for the plan characteristic."""
-        try:
-            characteristic = self.client.services.get_characteristic(uuids.PLAN)
-        except BleakError as cause:
-            raise LinkError(f"the link was lost ({cause})") from cause
-        if characteristic is None:
+        """Bytes that one write of a plan carries."""
+        if self._lost.is_set():
+            raise LinkError("the link was lost")
+        if self._payload_bytes is None:
             raise LinkError("the device has no plan characteristic: it is no wavewrap wrap")
-        return int(characteristic.max_write_without_response_size)
+        return self._payload_bytes
 
     async def _bounded(self, what: str, call: Awaitable[T]) -> T:
         """``call`` raced against the loss of the link and the time limit."""

@@ -9,6 +9,7 @@ from pathlib import Path
 from random import Random
 
 import pytest
+from bleak import BleakClient
 from bumble.core import UUID, AdvertisingData, ProtocolError
 from bumble.device import Connection, Device
 from bumble.hci import Address
@@ -180,6 +181,10 @@ def test_a_person_who_is_too_slow_or_gives_up_leaves_the_radio_usable(tmp_path: 
     run_virtual(work())
 
 
+async def never_measured(_client: BleakClient, _uuid: str) -> int | None:
+    raise AssertionError("no link came about")
+
+
 class _Untold(BumbleBonds):
     """As with BlueZ, which has no word for a bond that is lost."""
 
@@ -193,7 +198,7 @@ def test_where_the_stack_does_not_tell_a_bonded_wrap_that_lets_connects_time_out
             await pair(rig)
             host = rig.gateway.host
             scanner, client = {"backend": BumbleScanner, "radio": host}, {"backend": BumbleClient, "radio": host}
-            untold = BleakRadio(scanner, client, _Untold(host), "", revive=host.revive, close=host.close)
+            untold = BleakRadio(scanner, client, _Untold(host), "", measure=never_measured, revive=host.revive, close=host.close)
             sighting = await sight(rig)
             air.stall(rig.station.controller(0))
             with pytest.raises(BondDoubtedError, match="if that goes on, it has forgotten this gateway: run 'wavewrap pair'"):

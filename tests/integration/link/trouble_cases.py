@@ -64,7 +64,8 @@ async def a_session_of_a_minute_misses_nothing(rig: LinkRig) -> None:
         assert_flawless(summary)
         for index, wrap in enumerate(summary.wraps):
             rig.notes.append(
-                f"session of {summary.duration_s:.0f} s, {wrap.side.value}: {wrap.samples.received} samples, {wrap.samples.missing} missing, "
+                f"session of {summary.duration_s:.0f} s, {wrap.side.value}: "
+                f"{wrap.samples.received} samples, {wrap.samples.missing} missing, "
                 f"{wrap.steps.executed} of {wrap.steps.planned} steps, {wrap.steps.late} late, p99 {wrap.timing_ms.p99:.2f} ms"
             )
             assert set((await rig.truth(index)).outcomes) == {"executed"}
