@@ -17,6 +17,9 @@ NOTES = pytest.StashKey[list[str]]()
 """What the cases have measured."""
 
 WRAPS = 2
+GUEST_CASE_S = 150.0
+CASE_S = 3600.0
+"""Longest case. Of virtual seconds; a person with a wrap in their hands needs some, too."""
 
 
 def choose_rig(config: pytest.Config, folders: pytest.TempPathFactory) -> RunCase:
@@ -33,7 +36,7 @@ def choose_rig(config: pytest.Config, folders: pytest.TempPathFactory) -> RunCas
         machine = Machine.from_environment()
         config.add_cleanup(machine.close)
         machine.open()
-        return lambda case, paired: asyncio.run(_play(open_platform_rig(machine, WRAPS, paired=paired), case, notes))
+        return lambda case, paired: asyncio.run(_play(open_platform_rig(machine, WRAPS, paired=paired), case, notes, GUEST_CASE_S))
 
     from tests.support.virtual_link_rig import open_virtual_rig
 
@@ -42,9 +45,11 @@ def choose_rig(config: pytest.Config, folders: pytest.TempPathFactory) -> RunCas
     return lambda case, _paired: run_virtual(_play(open_virtual_rig(folders.mktemp("rig"), WRAPS), case, notes))
 
 
-async def _play(rig: AbstractAsyncContextManager[LinkRig], case: Case, notes: list[str]) -> None:
+async def _play(rig: AbstractAsyncContextManager[LinkRig], case: Case, notes: list[str], case_s: float = CASE_S) -> None:
     async with rig as opened:
         try:
-            await case(opened)
+            # Not by a signal, as pytest's own time limit: raised inside the loop, it costs somebody the wake-up.
+            async with asyncio.timeout(case_s):
+                await case(opened)
         finally:
             notes.extend(opened.notes)
