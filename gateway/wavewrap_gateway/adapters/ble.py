@@ -142,7 +142,7 @@ class BleakRadio:
             if bonded is False and not self._bonds.tells and _was_let_go(cause):
                 raise PairingWantedError(f"{text}; if that goes on and the wrap has a pairing button, run 'wavewrap pair'") from cause
             raise LinkError(text) from cause
-        return BleakConnection(client, lost, payload_bytes, may_want_pairing=bonded is False and not self._bonds.tells)
+        return BleakConnection(client, lost, payload_bytes, bonded=bonded, tells=self._bonds.tells)
 
     async def _measure_or_close(self, client: BleakClient) -> int | None:
         try:

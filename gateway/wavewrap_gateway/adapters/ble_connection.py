@@ -37,15 +37,16 @@ T = TypeVar("T")
 class BleakConnection:
     """A connected client. Implements :class:`wavewrap_gateway.runtime.ports.Connection`.
 
-    ``may_want_pairing``: a first call that hangs or loses the link may be the stack asking for a pairing that nobody has open, and the
-    wrap that hangs up on it.
+    Without a bond, on a stack that does not tell that one is wanted, a first call that hangs or loses the link may be the stack asking for
+    a pairing that nobody has open, and the wrap that hangs up on it.
     """
 
-    def __init__(self, client: BleakClient, lost: asyncio.Event, payload_bytes: int | None, *, may_want_pairing: bool) -> None:
+    def __init__(self, client: BleakClient, lost: asyncio.Event, payload_bytes: int | None, *, bonded: bool | None, tells: bool) -> None:
         self.client = client
+        self.bonded = bonded
         self._payload_bytes = payload_bytes
         self._lost = lost
-        self._may_want_pairing = may_want_pairing
+        self._may_want_pairing = bonded is False and not tells
 
     @property
     def payload_bytes(self) -> int:

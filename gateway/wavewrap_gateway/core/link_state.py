@@ -64,10 +64,9 @@ class Lost:
 
 @dataclass(frozen=True, slots=True)
 class RadioDown:
-    """The gateway's own radio does not work because of ``reason``; tried again in ``retry_in_s``, until it does."""
+    """The gateway's own radio does not work because of ``reason``; it is tried again and again until it does."""
 
     reason: str
-    retry_in_s: float
 
 
 @dataclass(frozen=True, slots=True)

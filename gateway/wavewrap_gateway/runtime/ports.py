@@ -78,6 +78,10 @@ class Connection(Protocol):
     """An open link to one wrap, encrypted where there is a bond. Every call is bounded in time."""
 
     @property
+    def bonded(self) -> bool | None:
+        """Whether this host had a bond with the wrap when the link was made; ``None`` where the system does not tell."""
+
+    @property
     def payload_bytes(self) -> int:
         """Bytes that one write carries."""
 

@@ -160,9 +160,9 @@ class WrapLink:
                     self._enter(BondLost(str(cause)))
                     return
                 except RadioDownError as cause:
-                    delay_s = self._radio_backoff.next_delay_s()
-                    self._enter(RadioDown(str(cause), delay_s))
-                    await asyncio.sleep(delay_s)
+                    if not (isinstance(self._state, RadioDown) and self._state.reason == str(cause)):
+                        self._enter(RadioDown(str(cause)))
+                    await asyncio.sleep(self._radio_backoff.next_delay_s())
                 except LinkError as cause:
                     self._radio_backoff.reset()
                     delay_s = self._backoff.next_delay_s()
@@ -177,7 +177,7 @@ class WrapLink:
         match self._state:
             case Ready():
                 return LossCause.LINK
-            case Searching():
+            case Searching() | RadioDown():
                 return LossCause.REACH
             case _:
                 return LossCause.CONNECT
@@ -212,7 +212,7 @@ class WrapLink:
             self._backoff.reset()
             self._radio_backoff.reset()
             self._doubts = 0
-            self._serves_everybody = True
+            self._serves_everybody = connection.bonded is False
             self._enter(Ready())
             await self._stay(connection)
         finally:
@@ -225,7 +225,8 @@ class WrapLink:
         if self._first_sighting is not None:
             sighting, self._first_sighting = self._first_sighting, None
             return sighting
-        self._enter(Searching())
+        if not isinstance(self._state, RadioDown):
+            self._enter(Searching())
         found = await self._radio.scan(SCAN_S, lambda seen: any(one.address == self._address for one in seen))
         for one in found:
             if one.address == self._address:

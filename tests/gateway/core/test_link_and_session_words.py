@@ -98,7 +98,7 @@ def test_a_replayed_frame_is_the_past_and_changes_nothing() -> None:
     [
         (Ready(), "ready"),
         (Lost(LossCause.LINK, "gone", 1.0), "lost"),
-        (RadioDown("no adapter", 1.0), "radio_down"),
+        (RadioDown("no adapter"), "radio_down"),
         (BondLost("forgotten"), "bond_lost"),
         (Closed(), "closed"),
     ],
