@@ -3,11 +3,15 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 from contextlib import AbstractAsyncContextManager
+from typing import TYPE_CHECKING
 
 import pytest
 from tests.support.link_rig import LinkRig
 
-__all__ = ["NOTES", "Case", "RunCase", "choose_rig"]
+if TYPE_CHECKING:
+    from tests.support.platform_link_rig import Machine
+
+__all__ = ["NOTES", "Case", "RunCase", "choose_rig", "the_machine"]
 
 Case = Callable[[LinkRig], Awaitable[None]]
 RunCase = Callable[[Case, bool], None]
@@ -16,10 +20,23 @@ RunCase = Callable[[Case, bool], None]
 NOTES = pytest.StashKey[list[str]]()
 """What the cases have measured."""
 
+_MACHINE = pytest.StashKey["Machine"]()
+
 WRAPS = 2
 GUEST_CASE_S = 150.0
 CASE_S = 3600.0
 """Longest case. Of virtual seconds; a person with a wrap in their hands needs some, too."""
+
+
+def the_machine(config: pytest.Config) -> "Machine":
+    """The guest, with its controller plugged in until the session ends."""
+    from tests.support.platform_link_rig import Machine
+
+    if _MACHINE not in config.stash:
+        machine = config.stash[_MACHINE] = Machine.from_environment()
+        config.add_cleanup(machine.close)
+        machine.open()
+    return config.stash[_MACHINE]
 
 
 def choose_rig(config: pytest.Config, folders: pytest.TempPathFactory) -> RunCase:
@@ -31,11 +48,9 @@ def choose_rig(config: pytest.Config, folders: pytest.TempPathFactory) -> RunCas
 
         return lambda case, _paired: asyncio.run(_play(open_hardware_rig(serial), case, notes))
     if config.getoption("--radio") == "platform":
-        from tests.support.platform_link_rig import Machine, open_platform_rig
+        from tests.support.platform_link_rig import open_platform_rig
 
-        machine = Machine.from_environment()
-        config.add_cleanup(machine.close)
-        machine.open()
+        machine = the_machine(config)
         return lambda case, paired: asyncio.run(_play(open_platform_rig(machine, WRAPS, paired=paired), case, notes, GUEST_CASE_S))
 
     from tests.support.virtual_link_rig import open_virtual_rig

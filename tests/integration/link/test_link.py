@@ -2,7 +2,7 @@
 
 import pytest
 from tests.integration.link import pairing_cases, trouble_cases
-from tests.integration.link.rigs import RunCase, choose_rig
+from tests.integration.link.rigs import Case, RunCase, choose_rig
 from tests.support.link_rig import NotOnThisRigError
 
 
@@ -14,12 +14,16 @@ def run_case(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFa
 
 @pytest.mark.parametrize("name", pairing_cases.CASES)
 def test_pairing(name: str, run_case: RunCase) -> None:
-    run_case(pairing_cases.CASES[name], False)
+    _run(run_case, pairing_cases.CASES[name], paired=False)
 
 
 @pytest.mark.parametrize("name", trouble_cases.CASES)
 def test_trouble(name: str, run_case: RunCase) -> None:
+    _run(run_case, trouble_cases.CASES[name], paired=True)
+
+
+def _run(run_case: RunCase, case: Case, *, paired: bool) -> None:
     try:
-        run_case(trouble_cases.CASES[name], True)
+        run_case(case, paired)
     except NotOnThisRigError as cause:
         pytest.skip(str(cause))
