@@ -48,10 +48,6 @@ async def serve(folder: Path) -> None:
 
 
 if __name__ == "__main__":
-    import logging
-    import os
-
-    logging.basicConfig(level=os.environ.get("RIG_STATION_LOG", "WARNING"), format="%(relativeCreated)d %(name)s %(message)s")
     given = Path(sys.argv[1])
     given.mkdir(parents=True, exist_ok=True)
     asyncio.run(serve(given))

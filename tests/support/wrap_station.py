@@ -129,10 +129,19 @@ class WrapStation:
 
     async def steal(self, wrap: int, for_s: float) -> None:
         """A stranger's central takes the wrap as soon as it is free, keeps it for ``for_s`` and lets it go; returns then."""
+        while not await self._steal(wrap, for_s):
+            pass
+
+    async def _steal(self, wrap: int, for_s: float) -> bool:
+        """False when somebody else was quicker: to bumble's central a connect request that nobody took looks like a link."""
         async with open_central(self.air, 99) as thief:
             connection = await thief.connect(self._address(wrap), 60.0)
+            await asyncio.sleep(0.2)
+            if thief.device.random_address not in self.controller(wrap).le_connections:
+                return False
             await asyncio.sleep(for_s)
             await connection.disconnect()
+            return True
 
     async def truth(self, wrap: int) -> Truth:
         """What the wrap truly did since it was switched on."""
