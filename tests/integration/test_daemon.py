@@ -299,15 +299,22 @@ async def without_a_broker_it_has_one_of_its_own_where_clients_look_for_it(tmp_p
         assert ended.lines[-1] == "wavewrap: the embedded MQTT broker ended (exit code -9): start again, or give a broker's URL"
 
 
-async def a_radio_that_is_gone_ends_it_and_a_session_with_it(tmp_path: Path) -> None:
-    """So that a service manager can start it anew, idle."""
-    async with open_daemon_rig(tmp_path) as rig:
+async def a_radio_that_is_gone_ends_the_session_and_is_taken_up_again(tmp_path: Path) -> None:
+    """Without a new process: the daemon waits, idle."""
+    async with open_daemon_rig(tmp_path) as rig, Collector(rig.broker.port, "#") as collector:
+        broker = Broker(collector)
         await _start_when_ready(rig.broker.port)
         rig.simulator.running.send(signal.SIGKILL)
-        ended = await rig.daemon.ended()
-        assert ended.code == 1
-        assert ended.left_running == []
-        assert "the radio" in ended.lines[-1] or "adapter" in ended.lines[-1], ended.lines
+
+        def is_over(seen: dict[str, bytes]) -> bool:
+            return _state(seen)["link"] == "radio_down" and _state(seen)["session"] is None
+
+        await broker.until(is_over, "end of the session")
+        again = tmp_path / "again"
+        again.mkdir()
+        async with run_simulator(again, "--port", rig.simulator.radio.rpartition(":")[2]):
+            await _start_when_ready(rig.broker.port)
+        assert [entry for entry in rig.daemon.stderr.splitlines() if "Traceback" in entry] == []
 
 
 async def a_fault_is_shown_and_only_that_fault_is_acknowledged(tmp_path: Path) -> None:
@@ -361,7 +368,7 @@ def _state(seen: dict[str, bytes]) -> dict[str, Any]:
 
 STORIES = (
     a_fault_is_shown_and_only_that_fault_is_acknowledged,
-    a_radio_that_is_gone_ends_it_and_a_session_with_it,
+    a_radio_that_is_gone_ends_the_session_and_is_taken_up_again,
     from_a_stranger_to_a_device_of_home_assistant_and_back,
     waits_for_its_broker_outlives_it_and_vents_when_it_is_ended,
     without_a_broker_it_has_one_of_its_own_where_clients_look_for_it,
