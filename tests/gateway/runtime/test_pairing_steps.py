@@ -4,7 +4,7 @@ import asyncio
 from pathlib import Path
 
 import pytest
-from tests.support.link_rig import open_virtual_rig
+from tests.support.virtual_link_rig import open_virtual_rig
 
 from wavewrap_gateway.runtime.pairing import PAIR_S
 from wavewrap_gateway.runtime.pairing_steps import PairingSteps
