@@ -357,10 +357,10 @@ class SessionSummary(Payload):
     mqtt: MqttCounts
     host_lateness_ms: Quantiles
     slips: int = 0
-    gateway: str | None = Field(default=None, description="set where it is published, as are the next two")
+    gateway: str | None = Field(default=None, description="set where it is published, as are the next three")
     gateway_boot: int | None = None
     seq: int | None = None
-    historical: bool = False
+    historical: bool | None = None
 
 
 class Topic(NamedTuple):

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 from tests.support.asking import Asker, expiring
 from tests.support.brokers import Collector, Mosquitto, find_free_port, needs_mosquitto
@@ -50,24 +51,21 @@ class Broker:
         return self.retained()
 
 
-def test_from_a_stranger_to_a_device_of_home_assistant_and_back(tmp_path: Path) -> None:
-    async def work() -> None:
-        options = {"config": "[home_assistant]\nenabled = true", "simulator_arguments": ("--wraps", 1, "--security", "passkey")}
-        async with open_daemon_rig(tmp_path, known=False, **options) as rig, Collector(rig.broker.port, "#") as collector:  # type: ignore[arg-type]  # mypy sees no keys in **
-            broker = Broker(collector)
-            with Asker(rig.broker.port) as asker:
-                await _pair(rig, asker)
-                await _discover(broker)
-                await _press(broker, asker)
-                await _rename(rig, broker, asker)
-                await _come_again(broker, collector, asker)
-                await _forget(rig, broker, asker)
-            rig.daemon.send(signal.SIGTERM)
-            ended = await rig.daemon.ended()
-            assert (ended.code, ended.left_running) == (128 + signal.SIGTERM, [])
-            assert ended.lines == ["ready"]
-
-    asyncio.run(work())
+async def from_a_stranger_to_a_device_of_home_assistant_and_back(tmp_path: Path) -> None:
+    options = {"config": "[home_assistant]\nenabled = true", "simulator_arguments": ("--wraps", 1, "--security", "passkey")}
+    async with open_daemon_rig(tmp_path, known=False, **options) as rig, Collector(rig.broker.port, "#") as collector:  # type: ignore[arg-type]  # mypy sees no keys in **
+        broker = Broker(collector)
+        with Asker(rig.broker.port) as asker:
+            await _pair(rig, asker)
+            await _discover(broker)
+            await _press(broker, asker)
+            await _rename(rig, broker, asker)
+            await _come_again(broker, collector, asker)
+            await _forget(rig, broker, asker)
+        rig.daemon.send(signal.SIGTERM)
+        ended = await rig.daemon.ended()
+        assert (ended.code, ended.left_running) == (128 + signal.SIGTERM, [])
+        assert ended.lines == ["ready"]
 
 
 async def _pair(rig: DaemonRig, asker: Asker) -> None:
@@ -114,6 +112,7 @@ async def _discover(broker: Broker) -> None:
             entity.state_of(retained[topic])
     state = WrapState.model_validate_json(retained["wavewrap/left-leg"])
     assert state.pressure_mmhg is not None
+    assert broker.collector.bodies("wavewrap/left-leg/telemetry") == [], "and none before"
     shown = wrap["pressure_2"].state_of(retained["wavewrap/left-leg"])
     assert shown is not None
     assert float(shown) == pytest.approx(state.pressure_mmhg[1])
@@ -144,6 +143,7 @@ async def _press(broker: Broker, asker: Asker) -> None:
     assert (started["progress"]["program"], started["progress"]["duration_s"]) == ("long-hold", 48.0), "the whole cycles within 0.9 min"
     await broker.until(lambda seen: wrap["session"].state_of(seen["wavewrap/left-leg"]) == "running", "running session")
     await broker.until(lambda seen: float(wrap["pressure_1"].state_of(seen["wavewrap/left-leg"]) or 0.0) > 20.0, "pressure")
+    assert broker.collector.bodies("wavewrap/left-leg/telemetry"), "there are samples in a session"
     share = wrap["progress"].state_of(broker.retained()["wavewrap/left-leg"])
     assert share is not None
     assert 0.0 < float(share) < 100.0
@@ -203,57 +203,54 @@ async def _forget(rig: DaemonRig, broker: Broker, asker: Asker) -> None:
         lambda seen: WRAP_CONFIG not in seen and not {"wavewrap/shin", "wavewrap/shin/availability", "wavewrap/shin/session"} & set(seen),
         "clean broker",
     )
-    assert json.loads(retained["wavewrap/bridge/devices"]) == {"wraps": []}
+    assert json.loads(retained["wavewrap/bridge/devices"])["wraps"] == []
     assert GATEWAY_CONFIG in retained
     assert json.loads(rig.known_wraps.read_text(encoding="utf-8")) == {"wraps": []}
     assert "F0:57:52:01:00:01" not in rig.folder.joinpath("wavewrap", "bumble-keys.json").read_text(encoding="utf-8")
 
 
-def test_a_daemon_waits_for_its_broker_outlives_it_and_vents_when_it_is_ended(tmp_path: Path) -> None:
-    async def work() -> None:
-        home = tmp_path / "home"
-        write_long_hold(home / "wavewrap" / "programs")
-        port = find_free_port()
-        with listen(tmp_path / "notify") as heard:
-            async with run_simulator(tmp_path / "sim") as simulator:
-                write_known_wraps(home, simulator.radio)
-                home.joinpath("wavewrap", "config.toml").write_text(
-                    f'gateway = "attic"\nradio = "{simulator.radio}"\n[mqtt]\nurl = "mqtt://127.0.0.1:{port}"\npatience_s = 1\n'
-                    '[commands]\nallow = ["start", "health"]\n',
-                    encoding="utf-8",
-                )
-                variables = {"NOTIFY_SOCKET": heard.address, "WATCHDOG_USEC": "2000000"}
-                async with start(home, "wavewrap_gateway", "gateway", variables=variables) as daemon:
-                    await daemon.wait_for_line("ready")
-                    await daemon.wait_for(lambda: "STATUS=the MQTT broker is not there" in heard.texts, "status")
-                    broker = Mosquitto(tmp_path, port=port)
+async def waits_for_its_broker_outlives_it_and_vents_when_it_is_ended(tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    write_long_hold(home / "wavewrap" / "programs")
+    port = find_free_port()
+    with listen(tmp_path / "notify") as heard:
+        async with run_simulator(tmp_path / "sim") as simulator:
+            write_known_wraps(home, simulator.radio)
+            home.joinpath("wavewrap", "config.toml").write_text(
+                f'gateway = "attic"\nradio = "{simulator.radio}"\n[mqtt]\nurl = "mqtt://127.0.0.1:{port}"\npatience_s = 1\n'
+                '[commands]\nallow = ["start", "health"]\n',
+                encoding="utf-8",
+            )
+            variables = {"NOTIFY_SOCKET": heard.address, "WATCHDOG_USEC": "2000000"}
+            async with start(home, "wavewrap_gateway", "gateway", variables=variables) as daemon:
+                await daemon.wait_for_line("ready")
+                await daemon.wait_for(lambda: "STATUS=the MQTT broker is not there" in heard.texts, "status")
+                broker = Mosquitto(tmp_path, port=port)
+                broker.start()
+                try:
+                    await _start_when_ready(port)
+                    broker.kill()
+                    await daemon.wait_for(
+                        lambda: all(log.states[-1][1:] == ("idle", "vented") for log in simulator.read_log().values()), "vent"
+                    )
+                    assert not any(cause == "lease_end" for log in simulator.read_log().values() for _, _, cause in log.states)
                     broker.start()
-                    try:
-                        await _start_when_ready(port)
-                        broker.kill()
-                        await daemon.wait_for(
-                            lambda: all(log.states[-1][1:] == ("idle", "vented") for log in simulator.read_log().values()), "vent"
-                        )
-                        assert not any(cause == "lease_end" for log in simulator.read_log().values() for _, _, cause in log.states)
-                        broker.start()
-                        await _start_when_ready(port)
-                        await daemon.wait_for(lambda: simulator.holds(CHAMBERS, PRESSURE_MMHG - 5.0), "hold")
-                        ended_s = time.monotonic()
-                        daemon.send(signal.SIGTERM)
-                        ended = await daemon.ended()
-                    finally:
-                        broker.kill()
-                    assert ended.code == 128 + signal.SIGTERM
-                    assert ended.left_running == []
-                    for log in simulator.read_log().values():
-                        vented_s = log.under_from(ended_s, VENTED_MMHG)
-                        assert vented_s is not None
-                        assert [cause for _, state, cause in log.states if state == "venting"] == ["stop", "stop"]
-                assert any(text == "STATUS=long-hold: running, cycle 1 of 1" for text in heard.texts)
-                assert heard.texts.count("READY=1") == heard.texts.count("STOPPING=1") == 1
-                assert heard.texts[heard.texts.index("STOPPING=1") + 1] == "STATUS=venting"
-
-    asyncio.run(work())
+                    await _start_when_ready(port)
+                    await daemon.wait_for(lambda: simulator.holds(CHAMBERS, PRESSURE_MMHG - 5.0), "hold")
+                    ended_s = time.monotonic()
+                    daemon.send(signal.SIGTERM)
+                    ended = await daemon.ended()
+                finally:
+                    broker.kill()
+                assert ended.code == 128 + signal.SIGTERM
+                assert ended.left_running == []
+                for log in simulator.read_log().values():
+                    vented_s = log.under_from(ended_s, VENTED_MMHG)
+                    assert vented_s is not None
+                    assert [cause for _, state, cause in log.states if state == "venting"] == ["stop", "stop"]
+            assert any(text == "STATUS=long-hold: running, cycle 1 of 1" for text in heard.texts)
+            assert heard.texts.count("READY=1") == heard.texts.count("STOPPING=1") == 1
+            assert heard.texts[heard.texts.index("STOPPING=1") + 1] == "STATUS=venting"
 
 
 async def _start_when_ready(port: int) -> None:
@@ -274,20 +271,91 @@ async def _start_when_ready(port: int) -> None:
     await asyncio.to_thread(ask)
 
 
-def test_without_a_broker_it_has_one_of_its_own_where_clients_look_for_it(tmp_path: Path) -> None:
-    async def work() -> None:
-        port = find_free_port()
-        async with (
-            run_empty_air() as radio,
-            start(tmp_path, "wavewrap_gateway", "gateway", "--port", port, "--radio", radio, "--json") as daemon,
-        ):
-            await daemon.wait_for(lambda: daemon.stdout.endswith("\n"), "announcement")
-            assert json.loads(daemon.stdout)["mqtt"] == f"mqtt://127.0.0.1:{port}"
-            with Collector(port, "wavewrap/bridge/info") as info:
-                assert await asyncio.to_thread(info.wait_until, lambda c: bool(c.messages))
-                assert json.loads(info.messages[0].body)["commands"] == ["health", "pause", "programs", "stop"]
-            daemon.send(signal.SIGINT)
-            ended = await daemon.ended()
-            assert (ended.code, ended.left_running) == (128 + signal.SIGINT, [])
+async def without_a_broker_it_has_one_of_its_own_where_clients_look_for_it(tmp_path: Path) -> None:
+    port = find_free_port()
+    async with (
+        run_empty_air() as radio,
+        start(tmp_path, "wavewrap_gateway", "gateway", "--port", port, "--radio", radio, "--json") as daemon,
+    ):
+        await daemon.wait_for(lambda: daemon.stdout.endswith("\n"), "announcement")
+        assert json.loads(daemon.stdout)["mqtt"] == f"mqtt://127.0.0.1:{port}"
+        with Collector(port, "wavewrap/bridge/info") as info:
+            assert await asyncio.to_thread(info.wait_until, lambda c: bool(c.messages))
+            assert json.loads(info.messages[0].body)["commands"] == ["health", "pause", "programs", "stop"]
+        daemon.send(signal.SIGINT)
+        ended = await daemon.ended()
+        assert (ended.code, ended.left_running) == (128 + signal.SIGINT, [])
+        # When it dies, nobody could stop anything any more.
+        async with start(tmp_path, "wavewrap_gateway", "gateway", "--port", port, "--radio", radio) as again:
+            await again.wait_for_line("ready")
+            (child,) = psutil.Process(again.pid).children()
+            child.kill()
+            ended = await again.ended()
+        assert ended.code == 1
+        assert ended.lines[-1] == "wavewrap: the embedded MQTT broker ended (exit code -9): start again, or give a broker's URL"
 
-    asyncio.run(work())
+
+async def a_radio_that_is_gone_ends_it_and_a_session_with_it(tmp_path: Path) -> None:
+    """So that a service manager can start it anew, idle."""
+    async with open_daemon_rig(tmp_path) as rig:
+        await _start_when_ready(rig.broker.port)
+        rig.simulator.running.send(signal.SIGKILL)
+        ended = await rig.daemon.ended()
+        assert ended.code == 1
+        assert ended.left_running == []
+        assert "the radio" in ended.lines[-1] or "adapter" in ended.lines[-1], ended.lines
+
+
+async def a_fault_is_shown_and_only_that_fault_is_acknowledged(tmp_path: Path) -> None:
+    tmp_path.joinpath("faults.toml").write_text('[[fault]]\nkind = "hose_off"\nat_s = 0.0\nchamber = 1\n', encoding="utf-8")
+    arguments = ("--wraps", 1, "--faults", tmp_path / "faults.toml")
+    async with open_daemon_rig(tmp_path, simulator_arguments=arguments) as rig, Collector(rig.broker.port) as collector:
+        write_known_wraps(rig.folder, rig.simulator.radio, wraps=1)
+        broker = Broker(collector)
+        with Asker(rig.broker.port) as asker:
+            await broker.until(lambda seen: _state(seen)["link"] == "ready", "link")
+            refused = await asyncio.to_thread(asker.ask, "acknowledge", expiring(wrap="left-leg", fault="no_rise"))
+            assert refused.body["error"] == "left-leg has no fault to acknowledge"
+            await asyncio.to_thread(lambda: asker.do("start", program="short"))
+            await broker.until(lambda seen: _state(seen)["fault"] == "no_rise", "fault")
+            await broker.until(lambda seen: _state(seen)["session"] is None, "end of the session")
+            refused = await asyncio.to_thread(asker.ask, "start", expiring(program="short"))
+            assert (refused.reason, "the fault NO_RISE" in refused.body["error"]) == ("failed", True)
+            await broker.until(lambda seen: _state(seen)["session"] is None, "end of the second session")
+            refused = await asyncio.to_thread(asker.ask, "acknowledge", expiring(wrap="left-leg", fault="leak"))
+            assert "the fault NO_RISE" in refused.body["error"]
+            assert (await asyncio.to_thread(asker.do, "health"))["wraps"][0]["fault"] == "no_rise"
+            await asyncio.to_thread(lambda: asker.do("acknowledge", wrap="left-leg", fault="no_rise"))
+            await broker.until(lambda seen: _state(seen)["fault"] is None, "end of the fault")
+
+
+def _state(seen: dict[str, bytes]) -> dict[str, Any]:
+    """The newest state of the left wrap; one of nothing that is waited for while there is none."""
+    body = seen.get("wavewrap/left-leg", b'{"link":"","fault":"","session":""}')
+    return dict(json.loads(body))
+
+
+STORIES = (
+    a_fault_is_shown_and_only_that_fault_is_acknowledged,
+    a_radio_that_is_gone_ends_it_and_a_session_with_it,
+    from_a_stranger_to_a_device_of_home_assistant_and_back,
+    waits_for_its_broker_outlives_it_and_vents_when_it_is_ended,
+    without_a_broker_it_has_one_of_its_own_where_clients_look_for_it,
+)
+
+
+@pytest.fixture(scope="module")
+def endings(tmp_path_factory: pytest.TempPathFactory) -> dict[str, BaseException | None]:
+    """All of them at the same time, for most of each is waiting; what went wrong in each."""
+
+    async def play() -> list[BaseException | None]:
+        return await asyncio.gather(*(story(tmp_path_factory.mktemp("daemon")) for story in STORIES), return_exceptions=True)
+
+    return dict(zip((story.__name__ for story in STORIES), asyncio.run(play()), strict=True))
+
+
+@pytest.mark.parametrize("story", [story.__name__ for story in STORIES])
+def test_the_story_ends_well(story: str, endings: dict[str, BaseException | None]) -> None:
+    failure = endings[story]
+    if failure is not None:
+        raise failure

@@ -160,10 +160,11 @@ def test_a_repetition_is_answered_again_and_not_carried_out_again(rig: DaemonRig
 
 
 def test_the_answer_goes_where_mqtt_5_says_with_its_correlation(asker: Asker) -> None:
-    answer = asker.ask_raw("health", body(transaction="to-me"), response_topic="answers/me", correlation=b"\x00\x01")
+    wanted = body(transaction="to-me", **expiring(program="short"))
+    answer = asker.ask_raw("select", wanted, response_topic="answers/me", correlation=b"\x00\x01")
     assert (answer.topic, answer.correlation, answer.body["status"], answer.retained) == ("answers/me", b"\x00\x01", "ok", False)
-    again = asker.ask_raw("health", body(transaction="to-me"), correlation=b"other")
-    assert (again.topic, again.correlation, again.body) == ("wavewrap/bridge/response/health", b"other", answer.body)
+    again = asker.ask_raw("select", wanted, correlation=b"other")
+    assert (again.topic, again.correlation, again.body) == ("wavewrap/bridge/response/select", b"other", answer.body)
 
 
 @pytest.mark.parametrize("topic", ["wavewrap/bridge/request/start", "wavewrap", "wavewrap/left-leg", "homeassistant/device/x/config"])
@@ -184,14 +185,16 @@ def test_an_old_client_is_served_too(rig: DaemonRig) -> None:
 
 def test_stop_is_answered_before_all_that_it_finds_waiting_and_too_much_is_refused(asker: Asker) -> None:
     for number in range(PENDING_MAX + 4):
-        asker.send("scan", body(transaction=f"scan-{number}", for_s=0.1))
+        asker.send("scan", body(transaction=f"scan-{number}", for_s=0.2), wait=False)
     stop = asker.ask("stop")
     assert stop.body["status"] == "ok"
     asker.wait(lambda _: len(asker.answers) == PENDING_MAX + 5)
     carried_out = [one for one in asker.answers if one.topic.endswith("/scan") and one.body["status"] == "ok"]
     refused = [one for one in asker.answers if one.topic.endswith("/scan") and one.body["status"] == "error"]
-    assert (len(carried_out), [one.reason for one in refused]) == (PENDING_MAX, ["busy"] * 4)
-    assert sum(one.at_s > stop.at_s for one in carried_out) >= PENDING_MAX - 1
+    assert len(carried_out) >= PENDING_MAX
+    assert len(carried_out) + len(refused) == PENDING_MAX + 4
+    assert {one.reason for one in refused} == {"busy"}
+    assert sum(one.at_s > stop.at_s for one in carried_out) >= PENDING_MAX // 2
     heard = carried_out[0].body["data"]["wraps"]
     assert heard == [], "a wrap that is linked does not advertise"
 
@@ -208,6 +211,20 @@ def test_a_stop_is_carried_out_however_it_is_written(asker: Asker, text: bytes, 
     assert (answer.body["status"], "all the same" in (answer.body["error"] or "")) == (("error", True) if wrong else ("ok", False))
     if retain:
         asker.send("stop", b"", retain=True)
+
+
+def test_a_burst_is_answered_to_the_last_one_and_the_stop_in_it_first(rig: DaemonRig, asker: Asker) -> None:
+    """More at once than mosquitto takes unacknowledged, for which it would end the connection."""
+    count = 300
+    for number in range(count):
+        asker.send("inflate", body(transaction=f"burst-{number}"), wait=False)
+        if number == count // 2:
+            asker.send("stop", body(transaction="within"), wait=False)
+    asker.wait(lambda _: len(asker.answers) == count + 1)
+    answered = [one.body["transaction"] for one in asker.answers]
+    assert sorted(answered) == sorted([*(f"burst-{number}" for number in range(count)), "within"])
+    assert answered.index("within") <= count // 2 + 1
+    assert "wait for the broker" not in rig.daemon.stderr
 
 
 def test_a_session_is_steered_and_each_answer_says_what_is(asker: Asker) -> None:

@@ -143,7 +143,7 @@ def test_the_summary_has_the_documented_names(scenes: Scenes) -> None:
     for summary, keys in ((plain, WRAP_KEYS), (demo, WRAP_KEYS | {"true_timing_ms"})):
         for spread in ("skew_ms", "host_lateness_ms"):
             assert summary[spread].keys() == QUANTILE_KEYS
-        assert summary["mqtt"].keys() == {"published", "acknowledged", "dropped"}
+        assert summary["mqtt"].keys() == {"published", "acknowledged", "dropped", "replaced", "unheard", "waiting"}
         for wrap in summary["wraps"]:
             assert wrap.keys() == keys
             assert wrap["samples"].keys() == {"expected", "received", "replayed", "missing"}
@@ -159,7 +159,7 @@ def test_the_session_was_delivered(scenes: Scenes, which: str) -> None:
     assert (summary.ended, summary.vented, summary.slips) == (EndedHow.COMPLETED, True, 0)
     assert summary.duration_s == pytest.approx(SHORT_S, abs=0.3)
     assert [(wrap.id, wrap.side.value) for wrap in summary.wraps] == [("sim001-01", "left"), ("sim001-02", "right")]
-    assert summary.mqtt.published == summary.mqtt.acknowledged > 0
+    assert summary.mqtt.published == summary.mqtt.acknowledged + summary.mqtt.replaced > 0
     for wrap in summary.wraps:
         assert wrap.samples.missing == 0
         assert wrap.samples.received == wrap.samples.expected > 50 * SHORT_S
@@ -257,4 +257,6 @@ def test_a_latecomer_gets_what_is_retained(scenes: Scenes) -> None:
     printed = SessionSummary.model_validate(scenes.run.summary)
     for wrap in WRAPS:
         assert kept[f"{wrap}/availability"] == b'{"state":"offline"}'
-        assert SessionSummary.model_validate_json(kept[f"{wrap}/session"]) == printed
+        published = SessionSummary.model_validate_json(kept[f"{wrap}/session"])
+        assert published.gateway_boot is not None
+        assert published.model_copy(update={"gateway": None, "gateway_boot": None, "seq": None, "historical": None}) == printed

@@ -97,15 +97,18 @@ class Asker:
         expiry_s: int | None = None,
         response_topic: str | None = None,
         correlation: bytes | None = None,
+        wait: bool = True,
     ) -> None:
-        """Publish ``body`` as it is."""
+        """Publish ``body`` as it is; without ``wait`` as fast as that goes."""
         properties = None
         if self._mqtt_5:
             properties = Properties(PacketTypes.PUBLISH)  # type: ignore[no-untyped-call]  # paho has left it so
             for key, value in (("MessageExpiryInterval", expiry_s), ("ResponseTopic", response_topic), ("CorrelationData", correlation)):
                 if value is not None:
                     setattr(properties, key, value)
-        self._client.publish(f"{self._base}/bridge/request/{command}", body, 1, retain, properties).wait_for_publish(PATIENCE_S)
+        sent = self._client.publish(f"{self._base}/bridge/request/{command}", body, 1, retain, properties)
+        if wait:
+            sent.wait_for_publish(PATIENCE_S)
 
     def is_answered(self) -> bool:
         """Whether anybody answers now; a gateway may be on the broker a moment before it listens there."""

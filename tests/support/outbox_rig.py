@@ -45,6 +45,11 @@ class Rig:
             await done.wait()
         await asyncio.sleep(0)
 
+    def wait_for_thread(self) -> None:
+        """Until the outbox's thread has ended."""
+        if self.outbox._thread is not None:
+            self.outbox._thread.join(10.0)
+
     async def until(self, troubles: int) -> None:
         """Until so many troubles have been told."""
         async with asyncio.timeout(10.0):

@@ -75,6 +75,15 @@ class EmbeddedBroker:
             raise
         return f"mqtt://{_reachable(self._listen)}:{port}"
 
+    async def wait_ended(self) -> None:
+        """Return when the child has ended by itself; never while it is well. Raises BrokerError then."""
+        process = self._process
+        if process is not None:
+            await process.wait()
+        if self._process is not None:
+            last = self._stderr[-1] if self._stderr else f"exit code {self._process.returncode}"
+            raise BrokerError(f"the embedded MQTT broker ended ({last}): start again, or give a broker's URL")
+
     async def close(self) -> None:
         """End the child and wait for it; more than once does no harm."""
         process, self._process = self._process, None

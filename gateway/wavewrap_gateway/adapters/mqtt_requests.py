@@ -8,8 +8,10 @@ Not responsible for judging requests (``core.request_rules``) nor for data that 
 import asyncio
 import logging
 import select
+from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from typing import Literal
 
 from paho.mqtt.client import Client, MQTTMessage
@@ -19,10 +21,12 @@ from paho.mqtt.reasoncodes import ReasonCode
 from paho.mqtt.subscribeoptions import SubscribeOptions
 
 from wavewrap_gateway.adapters.mqtt_connection import MqttConnection, NoAnswerError
+from wavewrap_gateway.adapters.mqtt_failures import Refusal
 from wavewrap_gateway.adapters.mqtt_settings import MqttSettings
 from wavewrap_gateway.adapters.mqtt_targets import BrokerTargets
 from wavewrap_gateway.core.backoff import Backoff
 from wavewrap_gateway.core.request_rules import Incoming
+from wavewrap_gateway.runtime.message_queues import Verdict
 from wavewrap_protocol.errors import WavewrapError
 from wavewrap_protocol.requests import REQUEST_MAX_BYTES
 
@@ -33,6 +37,13 @@ FALLBACK_S = 1.0
 RECONNECT_DELAYS_S = (0.2, 1.0, 2.0, 4.0, 8.0, 16.0, 30.0)
 """As the publisher's, but a first try comes sooner: somebody may want to stop."""
 
+STABLE_S = 10.0
+"""As the publisher's: two daemons that fight over one name must not do it five times a second."""
+
+WINDOW = 50
+WAITING_MAX = 1000
+"""Answers under way, and answers that wait for that. Choice: a second of more requests than anybody sends, under 2 MB."""
+
 PULSE_S = 0.2
 """How often the socket is looked at. What is read may have waited since it was last seen empty twice in a row: a process that stood still
 must not take for new what came meanwhile, and right after that the broker's own buffer is still on its way."""
@@ -40,11 +51,21 @@ must not take for new what came meanwhile, and right after that the broker's own
 _log = logging.getLogger(__name__)
 
 
+@dataclass(frozen=True, slots=True)
+class _Outgoing:
+    topic: str
+    body: bytes
+    retained: bool
+    correlation: bytes | None
+
+
 class _Link(MqttConnection):
     """A connection that also listens. ``on_message`` is called from inside paho, so it only notes."""
 
     def __init__(self, settings: MqttSettings, client_id: str, version: Literal["5", "3.1.1"], on_message: Callable[[MQTTMessage], None]):
-        super().__init__(settings, client_id, version, None, lambda _mid, _failure: None, lambda: None)
+        super().__init__(settings, client_id, version, None, self._settle, self._pump)
+        self._waiting: deque[_Outgoing] = deque()
+        self._in_flight: set[int] = set()
         self._mqtt_5 = version == "5"
         self._on_message = on_message
         self._client.on_message = self._hand_over
@@ -67,14 +88,32 @@ class _Link(MqttConnection):
         sock = self._client.socket()
         return sock is not None and not select.select([sock], [], [], 0.0)[0]
 
-    def publish(self, topic: str, body: bytes, retained: bool, correlation: bytes | None) -> None:
-        """QoS 1; a lost connection loses it."""
-        properties = None
-        if self._mqtt_5 and correlation is not None:
-            properties = Properties(PacketTypes.PUBLISH)  # type: ignore[no-untyped-call]  # paho has left it so
-            properties.CorrelationData = correlation
-        self._client.publish(topic, body, 1, retained, properties)
+    def publish(self, outgoing: _Outgoing, *, urgent: bool) -> None:
+        """QoS 1, what is ``urgent`` first; a lost connection loses it, and so does a broker that takes nothing for long."""
+        if urgent:
+            self._waiting.appendleft(outgoing)
+        elif len(self._waiting) < WAITING_MAX:
+            self._waiting.append(outgoing)
+        else:
+            _log.warning("requests: no answer on %s: %d wait for the broker", outgoing.topic, WAITING_MAX)
+        self._pump()
+
+    def _pump(self) -> None:
+        """As much as the broker allows unacknowledged; paho does not look at that, and the broker would hang up."""
+        while self._waiting and len(self._in_flight) < min(self.receive_maximum, WINDOW):
+            one = self._waiting.popleft()
+            properties = None
+            if self._mqtt_5 and one.correlation is not None:
+                properties = Properties(PacketTypes.PUBLISH)  # type: ignore[no-untyped-call]  # paho has left it so
+                properties.CorrelationData = one.correlation
+            self._in_flight.add(self._client.publish(one.topic, one.body, 1, one.retained, properties).mid)
         self._watch_writable()
+
+    def _settle(self, mid: int, refusal: Refusal | None) -> None:
+        self._in_flight.discard(mid)
+        # That nobody listens for an answer any more is no news.
+        if refusal is not None and refusal.verdict is not Verdict.UNHEARD:
+            _log.warning("requests: the broker refused an answer: %s", refusal.reason)
 
 
 def _note_subscribed(_client: Client, _data: object, _mid: int, reasons: list[ReasonCode], _properties: Properties | None) -> None:
@@ -98,6 +137,7 @@ class MqttRequests:
         self._link: _Link | None = None
         self._empty_s = 0.0
         self._read_up_to_s = 0.0
+        self._to_clear: list[str] = []
         self._hurry = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
         self.on_request: Callable[[Incoming], None] = lambda _incoming: None
@@ -123,15 +163,20 @@ class MqttRequests:
             link, self._link = self._link, None
             await link.close(drain_s)
 
-    def answer(self, topic: str, body: bytes, correlation: bytes | None) -> None:
+    def answer(self, topic: str, body: bytes, correlation: bytes | None, *, urgent: bool = False) -> None:
         """As the port says; while the broker is away there is nobody to answer."""
         if self._link is not None:
-            self._link.publish(topic, body, False, correlation)
+            self._link.publish(_Outgoing(topic, body, False, correlation), urgent=urgent)
 
     def retain(self, topic: str, body: bytes) -> None:
-        """Publish ``body`` retained on the full topic ``topic``, or clear it where ``body`` is empty; lost while the broker is away."""
+        """Publish ``body`` retained on the full topic ``topic``; lost while the broker is away, for it is said again when it is back.
+
+        An empty body clears the topic, then if not now.
+        """
         if self._link is not None:
-            self._link.publish(topic, body, True, None)
+            self._link.publish(_Outgoing(topic, body, True, None), urgent=False)
+        elif not body:
+            self._to_clear.append(topic)
 
     def hurry(self) -> None:
         """The broker is known to be there: do not wait before the next try."""
@@ -163,9 +208,14 @@ class MqttRequests:
             try:
                 link.subscribe([f"{self._prefix}+", *self._others])
                 _log.info("requests: listening on %s as MQTT %s", self._targets.current.safe_url, self._version)
-                backoff.reset()
+                up_s = asyncio.get_running_loop().time()
+                to_clear, self._to_clear = self._to_clear, []
+                for topic in to_clear:
+                    self.retain(topic, b"")
                 self.on_up()
                 await link.lost.wait()
+                if asyncio.get_running_loop().time() - up_s >= STABLE_S:
+                    backoff.reset()
                 _log.info("requests: %s", link.lost_reason)
             finally:
                 if link.lost.is_set():

@@ -31,8 +31,8 @@ RUNS_S = 2.0
 RETRY_S = 5.0
 """How often a file that could not be used is tried again."""
 
-CLOSE_S = 5.0
-"""Longest wait for the last commit."""
+OPEN_S, CLOSE_S = 10.0, 5.0
+"""Longest waits for a disk, to open the file and for the last commit; one that hangs is left behind."""
 
 _CORRUPT_KEPT = 3
 
@@ -57,6 +57,15 @@ class _Batch:
         return len(self.appended) + len(self.removed) + len(self.asked)
 
 
+@dataclass(frozen=True, slots=True)
+class _Opened:
+    """What the file held when it was opened."""
+
+    size: StorageSize
+    last_number: int
+    runs: Runs
+
+
 class Outbox:
     """The file at ``path`` within ``bounds``; ``memory`` are the bounds without it. ``on_trouble`` is called in the loop's thread."""
 
@@ -70,6 +79,7 @@ class Outbox:
     ) -> None:
         self._path = path
         self._bounds = bounds
+        self._memory = memory
         self._unix_s = unix_s
         self._on_trouble = on_trouble
         self._listener: StorageListener | None = None
@@ -108,10 +118,21 @@ class Outbox:
     async def open(self) -> None:
         """Open the file and start the thread. Never fails: without a file the messages are kept in memory."""
         self._loop = asyncio.get_running_loop()
-        ready = asyncio.Event()
-        self._thread = threading.Thread(target=self._work, args=(ready,), name="outbox", daemon=True)
+        # Above every number of an earlier run, should the file come only later.
+        self.next_number = int(self._unix_s() * 1e6)
+        opened: asyncio.Future[_Opened] = self._loop.create_future()
+        self._thread = threading.Thread(target=self._work, args=(opened,), name="outbox", daemon=True)
         self._thread.start()
-        await ready.wait()
+        try:
+            async with asyncio.timeout(OPEN_S):
+                found = await asyncio.shield(opened)
+        except TimeoutError:
+            opened.add_done_callback(lambda late: self._note_found(late.result().size.rows))
+            text = f"outbox {self._path}: its disk does not answer; what the broker has not taken is kept in memory"
+            self._on_trouble(Trouble("outbox_in_memory", text))
+            return
+        self._size, self._found, self.sample_runs = found.size, found.size.rows, found.runs
+        self.next_number = max(self.next_number, found.last_number + 1)
 
     async def close(self) -> None:
         """Commit what is left and close the file; a disk that hangs is left behind."""
@@ -132,9 +153,21 @@ class Outbox:
 
     def append(self, kept: Kept) -> None:
         """As the port says."""
+        lost: Lost | None = None
         with self._lock:
             self._batch.appended.append(kept)
+            if len(self._batch.appended) > self._memory.rows:
+                lost = self._lose_oldest(self._batch.appended)
         self._wake()
+        if lost is not None:
+            self._note_done({}, [lost], "outbox full", self._size)
+
+    @staticmethod
+    def _lose_oldest(appended: list[Kept]) -> Lost:
+        """The thread takes nothing any more: a disk that hangs must not cost all the memory."""
+        telemetry = (at for at, kept in enumerate(appended) if kept.message.data_class is DataClass.TELEMETRY)
+        kept = appended.pop(next(telemetry, 0))
+        return Lost(kept.number, kept.message.samples)
 
     def remove(self, kept: Kept) -> None:
         """As the port says."""
@@ -197,17 +230,16 @@ class Outbox:
 
     # The thread.
 
-    def _work(self, ready: asyncio.Event) -> None:
+    def _work(self, opened: "asyncio.Future[_Opened]") -> None:
         self._try_open()
+        found = _Opened(self._measure(), 0, {})
         if self._file is not None:
-            self._found = self._file.rows
-            self.next_number = self._file.last_number() + 1
-            self.sample_runs = self._file.sample_runs()
-            self._runs = {wrap: (boot_id, SampleRuns(runs)) for (wrap, boot_id), runs in self.sample_runs.items()}
-        # Above every number of this run, should the file come only later.
-        self.next_number = max(self.next_number, int(self._unix_s() * 1e6))
-        self._size = self._measure()
-        self._tell(ready.set)
+            try:
+                found = _Opened(self._measure(), self._file.last_number(), self._file.sample_runs())
+            except (FileUnusableError, FileCorruptError) as cause:
+                self._fail(FileUnusableError(str(cause)))
+            self._runs = {wrap: (boot_id, SampleRuns(runs)) for (wrap, boot_id), runs in found.runs.items()}
+        self._tell(opened.set_result, found)
         while True:
             self._woken.wait(None if not self._in_trouble else RETRY_S)
             self._urgent.wait(GATHER_S)

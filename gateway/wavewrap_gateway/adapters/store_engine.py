@@ -19,7 +19,19 @@ from wavewrap_gateway.adapters.store_place import check_place, is_server, mask_p
 from wavewrap_gateway.adapters.store_schema import VERSION, migrate, read_version
 from wavewrap_protocol.errors import StoreError, UsageError
 
-__all__ = ["STORE_FAILURES", "Trouble", "begin", "classify", "explain", "give_room_back", "open_engine", "prepare", "reading", "set_aside"]
+__all__ = [
+    "STORE_FAILURES",
+    "Trouble",
+    "begin",
+    "classify",
+    "explain",
+    "file_number",
+    "give_room_back",
+    "open_engine",
+    "prepare",
+    "reading",
+    "set_aside",
+]
 
 STORE_FAILURES = (SQLAlchemyError, OSError)
 """What a database and its file may raise."""
@@ -139,6 +151,14 @@ def reading(place: str, *, writes: bool = False) -> Iterator[Connection]:
         raise StoreError(f"history {mask_place(place)}: {explain(cause)}") from cause
     finally:
         engine.dispose()
+
+
+def file_number(place: str) -> int | None:
+    """The number by which the file system knows the file of ``place``; ``None`` where there is none, or ``place`` is a server."""
+    try:
+        return None if is_server(place) else sqlite_path(place).stat().st_ino
+    except FileNotFoundError:
+        return None
 
 
 def give_room_back(place: str) -> None:

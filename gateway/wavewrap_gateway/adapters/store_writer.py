@@ -14,7 +14,17 @@ import psutil
 from sqlalchemy import Connection, Engine
 
 from wavewrap_gateway.adapters.store_batch import RecordBatch, close_cut_off, write_batch, write_heads
-from wavewrap_gateway.adapters.store_engine import STORE_FAILURES, Trouble, begin, classify, explain, open_engine, prepare, set_aside
+from wavewrap_gateway.adapters.store_engine import (
+    STORE_FAILURES,
+    Trouble,
+    begin,
+    classify,
+    explain,
+    file_number,
+    open_engine,
+    prepare,
+    set_aside,
+)
 from wavewrap_gateway.adapters.store_place import mask_place
 from wavewrap_gateway.core.history import RecordedEvent, RecordedFrame, RecordedStep, SessionEnd, SessionHead
 from wavewrap_protocol.errors import StoreError
@@ -77,6 +87,7 @@ class StoreWriter:
         # From here on the writer's thread alone.
         self._engine: Engine | None = None
         self._connection: Connection | None = None
+        self._file: int | None = None
         self._running: dict[str, SessionHead] = {}
         self._numbers: Counter[tuple[str, int]] = Counter()
         self._failing = False
@@ -179,6 +190,10 @@ class StoreWriter:
         """Write ``batch``; False when it has to be tried again. Connects where that is needed, also for an empty one."""
         for last_try in (False, True):
             try:
+                if self._connection is not None and batch and file_number(self._place) != self._file:
+                    # What we have open has another name now, or none: nobody would find what we write to it.
+                    self._disconnect()
+                    self._tell(f"history {self._place}: the file was moved or deleted; a new one has begun")
                 if self._connection is None:
                     self._connect()
                 assert self._connection is not None
@@ -194,23 +209,31 @@ class StoreWriter:
                 return False
             else:
                 break
-        for end in batch.ends:
-            self._running.pop(end.session_id, None)
+        with self._changed:
+            lost = sum(self._unrecorded.values())
+            for end in batch.ends:
+                self._forget(end.session_id)
         if self._failing:
             self._failing = False
-            with self._changed:
-                lost = sum(self._unrecorded.values())
             self._tell(f"history {mask_place(self._place)}: recording again, {lost} samples lost")
         return True
+
+    def _forget(self, session_id: str) -> None:
+        """A session that is over: a gateway that runs for months plays many. Hold the condition."""
+        head = self._running.pop(session_id, None)
+        for number in range(0 if head is None else len(head.wraps)):
+            self._numbers.pop((session_id, number), None)
+        self._unrecorded.pop(session_id, None)
 
     def _connect(self) -> None:
         assert self._engine is not None  # the thread begins after it is made
         self._connection = prepare(self._engine, self._place)
+        self._file = file_number(self._place)
         closed = close_cut_off(self._connection, self._gateway, _is_alive)
         if closed:
             _log.info("%d session(s) that were cut off are closed as interrupted", closed)
         if self._running:
-            # Where the file is new because the old one was damaged, or somebody has deleted what runs.
+            # Where the file is new, or somebody has deleted what runs.
             with begin(self._connection, durable=True):
                 write_heads(self._connection, list(self._running.values()))
 

@@ -178,7 +178,9 @@ class Commands:
 
     def _session(self, wrap: str | None) -> SessionRunner:
         if wrap is not None:
-            found = self._desk.of(self._fleet.ready(wrap))
+            # It may be out of reach for a moment and in its session all the same.
+            meant = self._fleet.linked_or_none(self._fleet.find(wrap).serial)
+            found = None if meant is None else self._desk.of(meant)
             if found is None:
                 raise LocalError(f"{wrap} is in no session: start one first")
             return found

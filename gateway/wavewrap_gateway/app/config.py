@@ -4,6 +4,7 @@ Environment: ``WAVEWRAP_RADIO``, ``WAVEWRAP_MQTT__URL`` and so on, two underscor
 refused with the place it came from.
 """
 
+import re
 import tomllib
 from dataclasses import dataclass
 from os import environ
@@ -64,12 +65,13 @@ class MqttConfig(BaseModel):
     key_file: Path | None = None
     base_topic: str = "wavewrap"
     patience_s: float = Field(default=10.0, ge=0.0, description="a running session stops when the broker is gone for longer")
+    idle_telemetry: bool = Field(default=False, description="whether the daemon publishes samples outside of sessions, too")
 
     def settings(self) -> MqttSettings | None:
         """The broker to use, ``None`` for the embedded one. Raises :class:`UsageError`."""
         if self.url is None:
             return None
-        given = self.model_dump(exclude={"url", "patience_s", "listen", "users_file"}, exclude_none=True)
+        given = self.model_dump(exclude={"url", "patience_s", "idle_telemetry", "listen", "users_file"}, exclude_none=True)
         return MqttSettings.from_url(self.url.get_secret_value(), **given)
 
     def settings_of_own(self, url: str, version: str) -> MqttSettings:
@@ -151,10 +153,10 @@ class GatewayConfig(BaseSettings):
     home_assistant: HomeAssistantConfig = HomeAssistantConfig()
     outbox: OutboxConfig = Field(default_factory=OutboxConfig)
 
-    @property
-    def outbox_file(self) -> Path:
-        """The outbox of this gateway."""
-        return self.outbox.folder / f"{self.gateway}.sqlite"
+    def outbox_file(self, broker: MqttSettings) -> Path:
+        """The outbox of this gateway for ``broker``: what waits for one must not go to another."""
+        host = re.sub(r"[^a-z0-9.-]+", "-", broker.host.lower())
+        return self.outbox.folder / f"{self.gateway}@{host}-{broker.port}.sqlite"
 
     @field_validator("store")
     @classmethod

@@ -6,13 +6,14 @@ It lives through the loss of broker and wraps. It never starts a session by itse
 import asyncio
 import logging
 import time
-from collections.abc import AsyncIterator, Callable, Collection
+from collections.abc import AsyncIterator, Callable, Collection, Coroutine
 from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
 from random import Random
 from typing import Any
 
 from wavewrap_gateway.adapters.ble import open_radio
+from wavewrap_gateway.adapters.broker import EmbeddedBroker
 from wavewrap_gateway.adapters.mqtt import MqttPublisher
 from wavewrap_gateway.adapters.mqtt_requests import MqttRequests
 from wavewrap_gateway.adapters.pacing import open_pacer
@@ -116,17 +117,19 @@ async def open_daemon(config: GatewayConfig, rng: Random, port: int, progress: C
         settings = config.mqtt.settings()
         store = await stack.enter_async_context(open_history(config, _log.error))
         radio = await stack.enter_async_context(open_radio(config.radio, config.bumble_keys))
-        embedded = settings is None
+        embedded: EmbeddedBroker | None = None
         if settings is None:
-            settings = await start_embedded_broker(stack, config, port)
+            settings, embedded = await start_embedded_broker(stack, config, port)
         progress(f"MQTT: {settings.safe_url}")
         progress(f"radio: {config.radio}")
-        outgoing = await open_outgoing(stack, config, settings, read_wall_s, embedded=embedded)
+        outgoing = await open_outgoing(stack, config, settings, read_wall_s, embedded=embedded is not None)
         publisher = outgoing.publisher
         lateness = Lateness()
         pacer = stack.enter_context(open_pacer(loop))
         clocks = Clocks(clock, lambda host_s: host_s + read_wall_s() - clock())
-        bridge = Bridge(config.gateway, boot_number(read_wall_s()), (), publisher, clocks, lateness)
+        bridge = Bridge(
+            config.gateway, boot_number(read_wall_s()), (), publisher, clocks, lateness, idle_telemetry=config.mqtt.idle_telemetry
+        )
         outgoing.troubles.tell(bridge.event)
         history = History(config, store, clock, clocks.unix_s)
         desk = SessionDesk(
@@ -196,16 +199,16 @@ async def open_daemon(config: GatewayConfig, rng: Random, port: int, progress: C
         requests.start()
         stack.push_async_callback(requests.close)
         stack.push_async_callback(requests_desk.close)
-        work = [
-            asyncio.create_task(job, name=name)
-            for name, job in (
-                ("broker", _keep_trying(publisher)),
-                ("keeper", keeper.run()),
-                ("file", fleet.keep_following(is_idle)),
-                ("bridge", bridge.run()),
-                ("recall", Recall(lambda: bridge.wraps, outgoing.sample_runs).run()),
-            )
-        ]
+        jobs: dict[str, Coroutine[Any, Any, None]] = {
+            "broker": _keep_trying(publisher),
+            "keeper": keeper.run(),
+            "file": fleet.keep_following(is_idle),
+            "bridge": bridge.run(),
+            "recall": Recall(lambda: bridge.wraps, outgoing.sample_runs).run(),
+        }
+        if embedded is not None:
+            jobs["embedded broker"] = embedded.wait_ended()
+        work = [asyncio.create_task(job, name=name) for name, job in jobs.items()]
         stack.callback(bridge.publish_samples)
         stack.push_async_callback(_cancel, work)
         yield Daemon(settings.safe_url, fleet, desk, commands, publisher, work)

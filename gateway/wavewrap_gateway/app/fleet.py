@@ -38,6 +38,7 @@ class Fleet:
         self._bridge = bridge
         self._names = names
         self._file = load_known_wraps(config.known_wraps)
+        self._changing = asyncio.Lock()
         self._stamp = _stamp(config.known_wraps)
         self.on_gone: Callable[[str, str | None], Awaitable[None]] = _nobody
         self._agree()
@@ -110,6 +111,10 @@ class Fleet:
 
     async def add(self, paired: Paired) -> KnownWrap:
         """Remember a wrap that has been paired, under the name that was asked for, or its old one."""
+        async with self._changing:
+            return await self._add(paired)
+
+    async def _add(self, paired: Paired) -> KnownWrap:
         identity = paired.identity
         self._file = load_known_wraps(self._config.known_wraps)
         before = next((one.name for one in self._file.wraps if one.serial == identity.serial), None)
@@ -124,22 +129,30 @@ class Fleet:
         )
         await self._release(wrap.serial)  # it may have been held at another address
         self._file.add(wrap)
-        await self.follow_file()
+        await self._follow_file()
         return wrap
 
     async def rename(self, text: str, name: str) -> KnownWrap:
         """Call a wrap something else. Raises :class:`UsageError`."""
+        async with self._changing:
+            return await self._rename(text, name)
+
+    async def _rename(self, text: str, name: str) -> KnownWrap:
         self._file = load_known_wraps(self._config.known_wraps)
         known = self.find(text)
         if known.serial in self._config.names:
             raise UsageError(f"{known.serial} is named by the table [names] of the configuration: change it there")
         self._file.check_name(name, known.serial, self._config.names)
         self._file.rename(known, name)
-        await self.follow_file()
+        await self._follow_file()
         return self.find(name)
 
     async def forget(self, text: str) -> None:
         """Remove the bond with a wrap, and know it no longer. Raises :class:`UsageError` or :class:`LinkError`."""
+        async with self._changing:
+            await self._forget(text)
+
+    async def _forget(self, text: str) -> None:
         self._file = load_known_wraps(self._config.known_wraps)
         known = self.find(text)
         await self._release(known.serial)
@@ -148,7 +161,7 @@ class Fleet:
         elif await self._radio.is_bonded(known.address):
             await self._radio.forget(known.address)
         self._file.remove(known)
-        await self.follow_file()
+        await self._follow_file()
 
     async def release_at(self, address: str) -> None:
         """Close the link to the wrap at ``address``, if it is known."""
@@ -165,16 +178,18 @@ class Fleet:
         """See what others write into the file, until cancelled; not while ``may_change`` says no, as in a session."""
         while True:
             await asyncio.sleep(LOOK_S)
-            if _stamp(self._config.known_wraps) != self._stamp and may_change():
+            async with self._changing:
+                if _stamp(self._config.known_wraps) == self._stamp or not may_change():
+                    continue
                 try:
                     self._file = load_known_wraps(self._config.known_wraps)
                 except UsageError as cause:
                     self._stamp = _stamp(self._config.known_wraps)
                     _log.error("%s", cause)
                     continue
-                await self.follow_file()
+                await self._follow_file()
 
-    async def follow_file(self) -> None:
+    async def _follow_file(self) -> None:
         """Have links, names and topics follow what is on file now."""
         called = dict(self._called)
         self._agree()

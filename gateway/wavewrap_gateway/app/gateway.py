@@ -66,12 +66,12 @@ class Gateway:
         return await self._desk.play(runner)
 
 
-async def start_embedded_broker(stack: AsyncExitStack, config: GatewayConfig, port: int = 0) -> MqttSettings:
+async def start_embedded_broker(stack: AsyncExitStack, config: GatewayConfig, port: int = 0) -> tuple[MqttSettings, EmbeddedBroker]:
     """A broker of our own that ends with ``stack``. Raises :class:`wavewrap_protocol.errors.BrokerError`."""
     broker = EmbeddedBroker(port, config.mqtt.listen, config.mqtt.users_file)
     stack.push_async_callback(broker.close)
     url = await broker.start()
-    return config.mqtt.settings_of_own(url, EMBEDDED_VERSION)
+    return config.mqtt.settings_of_own(url, EMBEDDED_VERSION), broker
 
 
 def boot_number(wall_s: float) -> int:
@@ -104,7 +104,7 @@ async def open_gateway(
         radio = await stack.enter_async_context(open_radio(config.radio, config.bumble_keys))
         embedded = settings is None
         if settings is None:
-            settings = await start_embedded_broker(stack, config)
+            settings, _ = await start_embedded_broker(stack, config)
         outgoing = await open_outgoing(stack, config, settings, wall_s, embedded=embedded)
         publisher = outgoing.publisher
         await publisher.start()

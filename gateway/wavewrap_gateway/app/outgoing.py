@@ -57,7 +57,7 @@ async def open_outgoing(
     outbox: Outbox | None = None
     # What waits for somebody else's broker must not go to one that ends with this program, nor the other way round.
     if config.outbox.enabled and not embedded:
-        outbox = Outbox(config.outbox_file, config.outbox.bounds(), wall_s, troubles.note)
+        outbox = Outbox(config.outbox_file(settings), config.outbox.bounds(), wall_s, troubles.note)
         await outbox.open()
         stack.push_async_callback(outbox.close)
     storage: Storage = MemoryStorage(MEMORY_BOUNDS, wall_s) if outbox is None else outbox

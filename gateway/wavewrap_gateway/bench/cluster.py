@@ -1,8 +1,8 @@
 """``bench cluster``: a gateway on a replicated broker whose node it is on is killed, time and again, under load.
 
-Two of three nodes are in the gateway's list; an independent subscriber of QoS 1 with a session that lasts sits on the third, which lives. Each of
-the two has another client besides, as nodes of a cluster in use do: NATS 2.9 makes what it keeps for MQTT when a node's first client comes, and
-cannot while one of three replicas is away.
+Two of three nodes are in the gateway's list; an independent subscriber of QoS 1 with a session that lasts sits on the third, which lives.
+Each of the two has another client besides, as nodes of a cluster in use do: NATS 2.9 makes what it keeps for MQTT when a node's first
+client comes, and cannot while one of three replicas is away.
 """
 
 import asyncio
@@ -24,9 +24,9 @@ from wavewrap_gateway.runtime.publishing import BrokerChange, BrokerUp
 from wavewrap_protocol.errors import BrokerError, LocalError
 from wavewrap_protocol.payloads import BridgeEvent
 
-__all__ = ["bench_cluster"]
+__all__ = ["NODE_KILLS", "bench_cluster"]
 
-KILLS = 3
+NODE_KILLS = 3
 RATE_PER_S = 200
 TICK_S = 0.025
 STEADY_S = 11.0
@@ -37,7 +37,7 @@ LISTENER = 2
 """The node that the subscriber is on."""
 
 
-async def bench_cluster(kills: int = KILLS, steady_s: float = STEADY_S) -> BenchReport:
+async def bench_cluster(kills: int = NODE_KILLS, steady_s: float = STEADY_S) -> BenchReport:
     """Raises :class:`LocalError` without nats-server or when the cluster does not come up."""
     with tempfile.TemporaryDirectory(prefix="wavewrap-") as name, run_nats_cluster(Path(name)) as cluster:
         listener = await asyncio.to_thread(_Listener, cluster.mqtt_ports[LISTENER])

@@ -24,7 +24,7 @@ from wavewrap_gateway.bench.report import BenchReport, Check, describe_machine
 from wavewrap_protocol.errors import LocalError
 from wavewrap_protocol.payloads import Side, Telemetry, WrapState
 
-__all__ = ["bench_fleet"]
+__all__ = ["FOR_S", "GATEWAYS", "bench_fleet"]
 
 GATEWAYS = 200
 FOR_S = 30.0

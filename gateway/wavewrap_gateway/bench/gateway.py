@@ -42,7 +42,7 @@ async def bench_gateway(window_s: float = 20.0) -> BenchReport:
             async with simulator(WRAPS, CHAMBERS, SEED, Path(folder) / "sim.jsonl") as child:
                 transport = child.radio.removeprefix("bumble:")
                 bare, bare_simulator = await _measure_bare(transport, MqttSettings.from_url(url), child.pid, window_s)
-                ours, our_simulator = await _measure_gateway(child.radio, url, child.pid, window_s, Path(folder) / "history.sqlite")
+                ours, our_simulator = await _measure_gateway(child.radio, url, child.pid, window_s, Path(folder))
     finally:
         await broker.close()
     checks = [
@@ -76,11 +76,16 @@ async def _measure_bare(transport: str, broker: MqttSettings, simulator_pid: int
         await _end(process)
 
 
-async def _measure_gateway(radio: str, url: str, simulator_pid: int, window_s: float, history: Path) -> tuple[_Usage, _Usage]:
+async def _measure_gateway(radio: str, url: str, simulator_pid: int, window_s: float, folder: Path) -> tuple[_Usage, _Usage]:
     arguments = ["run", "recovery", "--for", str(round(window_s / 60.0 + 0.5) * 60 + 60), "--radio", radio, "--broker", url, "--json"]
-    variables = {**os.environ, "WAVEWRAP_STORE": str(history)}
+    # With outbox and history, as at home, but not those at home: what waits there is for another broker.
+    environment = {
+        **os.environ,
+        "WAVEWRAP_OUTBOX__FOLDER": str(folder / "outbox"),
+        "WAVEWRAP_STORE": str(folder / "history.sqlite"),
+    }
     command = [sys.executable, "-m", "wavewrap_gateway", *arguments]
-    process = await asyncio.create_subprocess_exec(*command, stdout=DEVNULL, stderr=PIPE, env=variables)
+    process = await asyncio.create_subprocess_exec(*command, stdout=DEVNULL, stderr=PIPE, env=environment)
     assert process.stderr is not None  # it was asked for
     try:
         async with asyncio.timeout(START_S):

@@ -9,11 +9,13 @@ from typing import Annotated, Any
 
 import typer
 
-from wavewrap_gateway.bench.cluster import KILLS, bench_cluster
+from wavewrap_gateway.bench.cluster import NODE_KILLS, bench_cluster
+from wavewrap_gateway.bench.data import FADES_S, KILLS, QUIET_S, bench_data, bench_data_short
 from wavewrap_gateway.bench.fleet import FOR_S, GATEWAYS, bench_fleet
 from wavewrap_gateway.bench.gateway import bench_gateway
 from wavewrap_gateway.bench.host import bench_host
 from wavewrap_gateway.bench.report import BenchReport, print_report
+from wavewrap_gateway.bench.requests import bench_requests
 from wavewrap_gateway.bench.throughput import MESSAGES, bench_throughput
 
 __all__ = ["app"]
@@ -24,8 +26,10 @@ JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object 
 
 _BENCHES: dict[str, Callable[[], Coroutine[Any, Any, BenchReport]]] = {
     "gateway": bench_gateway,
+    "requests": bench_requests,
     "throughput": bench_throughput,
     "fleet": bench_fleet,
+    "data": bench_data_short,
 }
 """What ``all`` runs here; ``timing`` runs in a program of its own and brings the host's rows with it."""
 
@@ -39,6 +43,12 @@ def gateway(
 ) -> None:
     """CPU and memory of gateway and simulator, two wraps at 50 Hz, beside a bare script."""
     _finish([asyncio.run(bench_gateway(window_s))], as_json)
+
+
+@app.command("requests")
+def requests(stops: Annotated[int, typer.Option(min=1, help="Stops in each scene.")] = 300, as_json: JsonOption = False) -> None:
+    """How soon the daemon answers a stop: idle, flooded with requests in a session, after an outage of the broker."""
+    _finish([asyncio.run(bench_requests(stops))], as_json)
 
 
 @app.command("throughput")
@@ -60,9 +70,20 @@ def fleet(
 
 
 @app.command("cluster")
-def cluster(kills: Annotated[int, typer.Option(min=0, help="How many.")] = KILLS, as_json: JsonOption = False) -> None:
+def cluster(kills: Annotated[int, typer.Option(min=0, help="How many.")] = NODE_KILLS, as_json: JsonOption = False) -> None:
     """A gateway on three replicating NATS nodes; the node that it is on is killed, time and again."""
     _finish([asyncio.run(bench_cluster(kills))], as_json)
+
+
+@app.command("data")
+def data(
+    kills: Annotated[int, typer.Option(min=0, help="SIGKILLs of the gateway, and as many of the broker.")] = KILLS,
+    fade_s: Annotated[list[float] | None, typer.Option("--fade", min=0.1, help="A fade of so many seconds; may be repeated.")] = None,
+    quiet_s: Annotated[float, typer.Option("--quiet", min=5.0, help="Seconds of peace to measure latency over.")] = QUIET_S,
+    as_json: JsonOption = False,
+) -> None:
+    """Samples and events from the simulator to a subscriber, while gateway and broker are killed and the radio fades."""
+    _finish([asyncio.run(bench_data(kills, FADES_S if fade_s is None else fade_s, quiet_s))], as_json)
 
 
 @app.command("host")

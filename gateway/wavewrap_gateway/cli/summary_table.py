@@ -37,7 +37,9 @@ def print_summary(summary: SessionSummary) -> None:
     if summary.true_skew_ms is not None:
         console.print(f"between the wraps, true p50 / p99 / max: {_spread(summary.true_skew_ms)} ms")
     counts = summary.mqtt
-    console.print(f"MQTT: {counts.published} published, {counts.acknowledged} acknowledged, {counts.dropped} dropped")
+    console.print(
+        f"MQTT: {counts.published} published, {counts.acknowledged} acknowledged, {counts.waiting} waiting, {counts.dropped} dropped"
+    )
     for wrap in wraps:
         for shortfall in wrap.shortfalls:
             console.print(f"{wrap.side.value}: {shortfall}")

@@ -23,6 +23,7 @@ from wavewrap_protocol.requests import (
 __all__ = [
     "CLOCK_AHEAD_S",
     "DEFAULT_COMMANDS",
+    "READING",
     "Incoming",
     "RefusedError",
     "TransactionMemory",
@@ -33,6 +34,9 @@ __all__ = [
 
 DEFAULT_COMMANDS = (CommandName.STOP, CommandName.PAUSE, CommandName.PROGRAMS, CommandName.HEALTH)
 """Allowed unless the configuration says otherwise. Choice: what only reads or releases, for nobody knows who else is on a broker."""
+
+READING = frozenset({CommandName.PROGRAMS, CommandName.HEALTH})
+"""They change nothing, so a repetition is carried out again, and however many there are, none crowds out another request."""
 
 CLOCK_AHEAD_S = 5.0
 """A sender's clock may be so far ahead of ours. Choice: hosts with NTP agree far better; without it neither clock is any proof."""

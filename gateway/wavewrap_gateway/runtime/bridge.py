@@ -68,15 +68,29 @@ class SessionView:
 
 
 class Bridge:
-    """Publishes for ``wraps`` under the gateway id ``gateway``; ``boot`` tells this run of it from every other."""
+    """Publishes for ``wraps`` under the gateway id ``gateway``; ``boot`` tells this run of it from every other.
 
-    def __init__(self, gateway: str, boot: int, wraps: Sequence[Wrap], publisher: Publisher, clocks: Clocks, lateness: Lateness) -> None:
+    Live samples of wraps that are in no session are published only with ``idle_telemetry``.
+    """
+
+    def __init__(
+        self,
+        gateway: str,
+        boot: int,
+        wraps: Sequence[Wrap],
+        publisher: Publisher,
+        clocks: Clocks,
+        lateness: Lateness,
+        *,
+        idle_telemetry: bool = True,
+    ) -> None:
         self._gateway = gateway
         self._boot = boot
         self._wraps: dict[Wrap, Callable[[], None]] = {}
         self._publisher = publisher
         self._clocks = clocks
         self._lateness = lateness
+        self._idle_telemetry = idle_telemetry
         self._started_s = clocks.monotonic_s()
         self._event_numbers: defaultdict[str, int] = defaultdict(int)
         self._available: dict[str, bool] = {}
@@ -186,7 +200,8 @@ class Bridge:
                 pass
 
     def _publish_frame(self, wrap: Wrap, frame: Frame) -> None:
-        if wrap.link.identity is None:
+        wanted = self._idle_telemetry or frame.replay or self.session_view(wrap.name) is not None
+        if wrap.link.identity is None or not wanted:
             return
         sync = wrap.link.clock_sync
         columns = [[cmmhg_to_mmhg(value) for value in column] for column in zip(*frame.samples_cmmhg, strict=True)]
@@ -272,7 +287,8 @@ class Bridge:
     def publish_summary(self, summary: SessionSummary) -> None:
         """Publish the record of a session on the topic of each of its wraps."""
         for wrap in summary.wraps:
-            key = {"gateway": self._gateway, "gateway_boot": self._boot, "seq": self._number(f"{wrap.id}/session")}
+            seq = self._number(f"{wrap.id}/session")
+            key = {"gateway": self._gateway, "gateway_boot": self._boot, "seq": seq, "historical": False}
             self._publisher.publish("wrap_session", summary.model_copy(update=key), wrap.id)
 
     async def run(self) -> None:

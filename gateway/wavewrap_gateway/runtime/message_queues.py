@@ -328,7 +328,9 @@ class MessageQueues:
 
     def give_up(self, reason: str) -> None:
         """The gateway ends: what no file keeps is counted as dropped."""
-        self._drops[reason] += len(self._latest) if self._storage.durable else self._waiting()
+        given_up = len(self._latest) if self._storage.durable else self._waiting()
+        if given_up:
+            self._drops[reason] += given_up
         self._latest.clear()
 
     # The counts.

@@ -12,6 +12,7 @@ from typing import Any, Protocol
 from pydantic import BaseModel
 
 from wavewrap_gateway.core.request_rules import (
+    READING,
     Incoming,
     RefusedError,
     TransactionMemory,
@@ -42,8 +43,8 @@ Handler = Callable[[Any], Awaitable[BaseModel]]
 class RequestChannel(Protocol):
     """The way to whoever asks. Every method is called in the loop and returns at once; what cannot be sent now is given up."""
 
-    def answer(self, topic: str, body: bytes, correlation: bytes | None) -> None:
-        """Publish an answer on the full topic ``topic``."""
+    def answer(self, topic: str, body: bytes, correlation: bytes | None, *, urgent: bool = False) -> None:
+        """Publish an answer on the full topic ``topic``, before all others where it is ``urgent``."""
 
 
 class Handlers(Protocol):
@@ -135,13 +136,15 @@ class RequestDesk:
         return StopResponse(status="ok", transaction=request.transaction, data=data)
 
     def _take(self, incoming: Incoming, topic: str, request: Request) -> None:
-        outcome = self._memory.find(incoming.command, request.transaction, incoming.body)
+        name = CommandName(incoming.command)
+        outcome = None if name in READING else self._memory.find(name, request.transaction, incoming.body)
         if outcome is None:
             if len(self._pending) >= PENDING_MAX:
                 raise RefusedError(Reason.BUSY, f"{PENDING_MAX} requests are being carried out: wait for their answers")
             outcome = asyncio.get_running_loop().create_future()
-            self._memory.add(incoming.command, request.transaction, incoming.body, self._clock(), outcome)
-            self._start(self._carry_out(CommandName(incoming.command), request, outcome))
+            if name not in READING:
+                self._memory.add(name, request.transaction, incoming.body, self._clock(), outcome)
+            self._start(self._carry_out(name, request, outcome))
         # For one that is done already it is called at once.
         outcome.add_done_callback(lambda done: None if done.cancelled() else self._answer(topic, incoming, done.result()))
 
@@ -164,12 +167,14 @@ class RequestDesk:
             response = REQUESTS[name].response.model_validate({"status": "ok", "transaction": request.transaction, "data": data})
         outcome.set_result(response)
         if response.error is None:
-            self._tell("request", f"{name}: carried out")
+            if name not in READING:
+                self._tell("request", f"{name}: carried out")
         else:
             self._tell_refusal(f"{name}: {response.error}")
 
     def _answer(self, topic: str, incoming: Incoming, response: Response) -> None:
-        self._channel.answer(topic, response.model_dump_json().encode(), incoming.correlation)
+        urgent = isinstance(response, StopResponse)
+        self._channel.answer(topic, response.model_dump_json().encode(), incoming.correlation, urgent=urgent)
 
 
 def _refusal(command: str, transaction: str | None, reason: Reason, text: str) -> Response:

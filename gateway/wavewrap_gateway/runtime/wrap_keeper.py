@@ -58,6 +58,7 @@ class WrapKeeper:
         self._held: dict[str, Held] = {}
         self._wraps: dict[str, Wrap] = {}
         self._links: dict[str, asyncio.Task[None]] = {}
+        self._in_doubt = False
         self._changed = asyncio.Event()
 
     def hold(self, held: Iterable[Held]) -> None:
@@ -99,7 +100,9 @@ class WrapKeeper:
         while True:
             self._changed.clear()
             missing = {one.address: one for one in self._held.values() if one.serial not in self._wraps}
-            if missing and self._may_search():
+            if (missing or self._in_doubt) and self._may_search():
+                # A radio that is gone shows here, also when every wrap has been seen.
+                self._in_doubt = False
                 for sighting in await self._look(set(missing)):
                     one = missing[sighting.address]
                     if self._held.get(one.serial) == one and one.serial not in self._wraps:
@@ -138,4 +141,6 @@ class WrapKeeper:
             _log.warning("%s: %s", held.serial, self.describe(held.serial))
             if isinstance(wrap.link.state, BondLost):
                 return
+            self._in_doubt = True
+            self._changed.set()
             await asyncio.sleep(RETRY_S)

@@ -3,16 +3,40 @@
 import asyncio
 from pathlib import Path
 
+import pytest
+from paho.mqtt.packettypes import PacketTypes
+from paho.mqtt.reasoncodes import ReasonCode
 from tests.support.brokers import Collector, Mosquitto, got, needs_mosquitto, run_mosquitto
 from tests.support.sample_payloads import BATCH, batches, event, seqs, telemetry, wrap_event
 from tests.support.sample_payloads import TELEMETRY_PATH as TELEMETRY
 from tests.support.scripted_broker import connack_v5, run_scripted_broker
 
 from wavewrap_gateway.adapters.mqtt import MqttPublisher, MqttSettings
+from wavewrap_gateway.adapters.mqtt_failures import judge_answer
+from wavewrap_gateway.runtime.message_queues import Verdict
 from wavewrap_protocol.payloads import Availability
 
 STATE = "wavewrap/bridge/state"
 EVENT = "wavewrap/bridge/event"
+
+
+@pytest.mark.parametrize(
+    ("code", "verdict"),
+    [
+        (0x00, None),
+        (0x10, Verdict.UNHEARD),
+        (0x80, Verdict.BUSY),
+        (0x83, Verdict.BUSY),
+        (0x87, Verdict.DENIED),
+        (0x90, Verdict.IMPOSSIBLE),
+        (0x91, Verdict.BUSY),
+        (0x97, Verdict.BUSY),
+        (0x99, Verdict.IMPOSSIBLE),
+    ],
+)
+def test_every_reason_code_of_a_puback_has_its_meaning(code: int, verdict: Verdict | None) -> None:
+    judged = judge_answer(ReasonCode(PacketTypes.PUBACK, identifier=code))
+    assert (None if judged is None else judged.verdict) is verdict
 
 
 def test_a_refused_state_is_dropped_with_its_reason() -> None:

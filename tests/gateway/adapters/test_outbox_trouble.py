@@ -5,16 +5,20 @@ import os
 import resource
 import sqlite3
 import subprocess
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from tests.support.outbox_rig import ROOMY, numbers_of, rigged
+from tests.support.outbox_rig import ROOMY, Rig, numbers_of, rigged, unix_s
+from tests.support.sample_payloads import BATCH
 
 from wavewrap_gateway.adapters import outbox as outbox_module
-from wavewrap_gateway.adapters.outbox import Outbox
+from wavewrap_gateway.adapters.outbox import Outbox, Trouble
 from wavewrap_gateway.adapters.outbox_file import FileUnusableError, OutboxFile
+from wavewrap_gateway.runtime.message_queues import MessageQueues
+from wavewrap_gateway.runtime.storage import Bounds
 
 
 @contextmanager
@@ -215,3 +219,59 @@ def test_a_file_of_another_version_is_left_alone(tmp_path: Path) -> None:
     with pytest.raises(FileUnusableError, match="it is of version 9, this program knows 1"):
         OutboxFile(path, ROOMY)
     assert not list(tmp_path.glob("*corrupt*"))
+
+
+def test_a_disk_that_hangs_costs_neither_the_loop_nor_all_the_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(outbox_module, "CLOSE_S", 0.1)
+    asleep, awake = threading.Event(), threading.Event()
+
+    def hang() -> None:
+        asleep.set()
+        awake.wait()
+
+    async def scene() -> None:
+        troubles: list[Trouble] = []
+        outbox = Outbox(tmp_path / "o.sqlite", ROOMY, unix_s, troubles.append, Bounds(100, 1_000_000, 1e6))
+        await outbox.open()
+        rig = Rig(outbox, MessageQueues(outbox, unix_s), troubles)
+        outbox._ask(hang)
+        await asyncio.to_thread(asleep.wait)
+        for number in range(300):
+            rig.telemetry(number)
+            rig.event(number)
+        assert rig.queues.drops() == {"outbox full": 500}
+        assert rig.queues.dropped_samples("left") == 300 * BATCH  # telemetry first
+        assert rig.queues.counts().waiting == 100
+        await outbox.close()
+        awake.set()
+        await asyncio.to_thread(rig.wait_for_thread)
+
+    asyncio.run(scene())
+
+
+def test_a_disk_that_does_not_answer_at_the_start_does_not_stop_the_gateway(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(outbox_module, "OPEN_S", 0.1)
+    path = tmp_path / "o.sqlite"
+    awake = threading.Event()
+
+    class SlowFile(OutboxFile):
+        """A file whose disk answers when it is told to."""
+
+        def __init__(self, path: Path, bounds: Bounds) -> None:
+            awake.wait()
+            super().__init__(path, bounds)
+
+    async def scene() -> None:
+        async with rigged(path) as before:
+            before.event(1)
+        monkeypatch.setattr(outbox_module, "OutboxFile", SlowFile)
+        async with rigged(path) as rig:
+            assert [trouble.kind for trouble in rig.troubles] == ["outbox_in_memory"]
+            assert "does not answer" in rig.troubles[0].text
+            rig.event(2)
+            assert rig.queues.counts().waiting == 1
+            awake.set()
+            assert await rig.deliver_all() == [1, 2]
+            assert rig.queues.counts().published == 2
+
+    asyncio.run(scene())

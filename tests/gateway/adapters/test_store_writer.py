@@ -236,26 +236,52 @@ def damage(path: Path, where: str) -> None:
             file.write(b"\xa5" * (size - 4096))
 
 
-def test_a_file_damaged_under_a_running_session_is_set_aside(tmp_path: Path) -> None:
+def test_a_file_damaged_under_a_running_session_is_set_aside(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """While it was locked, so that the writer has to open it again."""
+    monkeypatch.setattr(store_engine, "BUSY_S", 0.05)
+    monkeypatch.setattr(store_writer, "RETRY_S", 0.1)
     path = tmp_path / "history.sqlite"
     head = make_head()
-    frames = list(make_frames(head, 60.0))
     with writing(str(path)) as (writer, told):
         writer.begin(head)
+        writer.add_event(make_event(head, 1))
         wait_until(lambda: bool(known(str(path))))
-        # Somebody writes over the file and its log.
-        for suffix in ("", "-wal"):
-            beside = path.with_name(path.name + suffix)
-            beside.write_bytes(b"\xa5" * beside.stat().st_size)
-        for frame in frames:
-            writer.add_frame(frame)
+        other = sqlite3.connect(path, isolation_level=None)
+        other.execute("BEGIN IMMEDIATE")
+        writer.add_event(make_event(head, 2))
         wait_until(lambda: bool(told))
+        # The writer has let go of it.
+        damage(path, "header")
+        other.close()
+        wait_until(lambda: any("damaged" in line for line in told))
+        for frame in make_frames(head, 60.0):
+            writer.add_frame(frame)
         writer.finish(make_end(head))
-    assert len(told) == 1
-    assert "the file is damaged; it is now" in told[0]
     session = load_session(str(path), "last")
     assert (session.head, session.state) == (head, RecordState.COMPLETED)
     assert [len(side.curves) for side in session.sides] == [3_000, 3_000]
+
+
+def test_a_file_moved_under_a_running_session_is_noticed(tmp_path: Path) -> None:
+    path, moved = tmp_path / "history.sqlite", tmp_path / "elsewhere.sqlite"
+    head = make_head()
+    frames = list(make_frames(head, 20.0))
+    with writing(str(path)) as (writer, told):
+        writer.begin(head)
+        for frame in frames[:100]:
+            writer.add_frame(frame)
+        writer.add_event(make_event(head, 1))
+        wait_until(lambda: bool(known(str(path))) and known(str(path))[0].samples == 1_000)
+        path.rename(moved)
+        for frame in frames[100:]:
+            writer.add_frame(frame)
+        writer.add_event(make_event(head, 2))
+        wait_until(lambda: bool(told))
+        writer.finish(make_end(head))
+    assert told == [f"history {path}: the file was moved or deleted; a new one has begun"]
+    session = load_session(str(path), "last")
+    assert (session.head, session.state, [event.seq for event in session.events]) == (head, RecordState.COMPLETED, [2])
+    assert [len(side.curves) for side in session.sides] == [500, 500]
 
 
 def test_a_file_that_another_program_locks_is_waited_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

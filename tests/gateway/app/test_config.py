@@ -7,8 +7,11 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
+from wavewrap_gateway.adapters.mqtt_settings import MqttSettings
 from wavewrap_gateway.app.config import GatewayConfig, config_path, load_config, show_config
 from wavewrap_gateway.cli.config import app
+from wavewrap_gateway.runtime.message_queues import QueueRules
+from wavewrap_gateway.runtime.storage import Bounds
 from wavewrap_protocol.errors import UsageError
 
 SECRETS = ("hush", "geheim")
@@ -103,6 +106,32 @@ def test_the_command_line_beats_the_environment(write: Write, monkeypatch: pytes
     assert config.mqtt.patience_s == 3.0
 
 
+def test_the_outbox_is_on_and_can_be_moved_bounded_and_switched_off(write: Write, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
+    plain = load_config()
+    assert plain.outbox.enabled
+    broker = MqttSettings.from_url("mqtts://[fe80::1]")
+    assert plain.outbox_file(broker) == tmp_path / "data" / "wavewrap" / "outbox" / f"{plain.gateway}@fe80-1-8883.sqlite"
+    path = write('gateway = "attic"\n[outbox]\nfolder = "elsewhere"\nmax_rows = 2000\nmax_mb = 3\nmax_age_h = 2\nunheard_s = 7\n')
+    monkeypatch.setenv("WAVEWRAP_OUTBOX__ENABLED", "false")
+    config = load_config(path)
+    assert not config.outbox.enabled
+    assert config.outbox_file(MqttSettings()) == Path("elsewhere") / "attic@127.0.0.1-1883.sqlite"
+    assert config.outbox.bounds() == Bounds(2000, 3_000_000, 7200.0)
+    assert config.outbox.rules() == QueueRules(backfill_per_s=200.0, unheard_s=7.0)
+    told = origins(path)
+    assert told["outbox.max_rows"] == f"{path}:4"
+    assert told["outbox.enabled"] == "environment WAVEWRAP_OUTBOX__ENABLED"
+    assert told["outbox.backfill_per_s"] == "default"
+
+
+def test_a_mistake_in_the_outbox_table_is_told_with_its_keys(write: Write) -> None:
+    with pytest.raises(
+        UsageError, match=r"outbox\.max_row: unknown key; there are backfill_per_s, enabled, folder, max_age_h, max_mb, max_rows"
+    ):
+        load_config(write("[outbox]\nmax_row = 5\n"))
+
+
 def test_each_value_tells_its_origin(write: Write, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("WAVEWRAP_CEILING_MMHG", "55")
     monkeypatch.setenv("WAVEWRAP_MQTT__BASE_TOPIC", "house/one")
@@ -136,7 +165,8 @@ def test_no_secret_shows_anywhere(write: Write, monkeypatch: pytest.MonkeyPatch)
         (
             'radio = "platform"\nradoi = "usb:0"\n',
             ":2: radoi: ",
-            "unknown key; there are ceiling_mmhg, commands, gateway, home_assistant, known_wraps, mqtt, names, outbox, programs, radio",
+            "unknown key; there are ceiling_mmhg, commands, gateway, home_assistant, known_wraps, mqtt, names, outbox, programs, radio, "
+            "record, store",
         ),
         ('[mqtt]\n\nurll = "mqtt://geheim"\n', ":3: mqtt.urll: ", "unknown key; there are base_topic, ca_file, cert_file"),
         ("[mqqt]\n", ":1: mqqt: ", "unknown key"),
@@ -212,6 +242,31 @@ def test_a_file_that_is_no_configuration_says_why(write: Write, tmp_path: Path) 
 def test_a_host_called_bridge_can_run_a_gateway(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("wavewrap_gateway.app.config.gethostname", lambda: "Bridge")
     assert GatewayConfig().gateway == "bridge-1"
+
+
+def test_what_the_daemon_may_be_asked_is_a_list_of_commands(write: Write, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert sorted(load_config().commands.allow) == ["health", "pause", "programs", "stop"]
+    path = write('[commands]\nallow = ["start", "health"]\n')
+    assert load_config(path).commands.allow == ("start", "health")
+    assert {value.key: value.value for value in show_config(path)}["commands.allow"] == "start, health"
+    assert origins(path)["commands.allow"] == f"{path}:2"
+    monkeypatch.setenv("WAVEWRAP_COMMANDS__ALLOW", '["boost"]')
+    assert load_config(path).commands.allow == ("boost",)
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ('[commands]\n\nallow = ["start", "inflate"]\n', ":3: commands.allow: Input should be 'scan'"),
+        ("[commands]\nalow = []\n", ":2: commands.alow: unknown key; there are allow"),
+        ("[home_assistant]\nenable = true\n", ":2: home_assistant.enable: unknown key; there are enabled, prefix"),
+        ('[home_assistant]\nprefix = "a/b"\n', ":2: home_assistant.prefix: String should match"),
+    ],
+)
+def test_a_mistake_in_the_daemons_tables_names_its_line(write: Write, text: str, says: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        load_config(write(text))
+    assert says in str(caught.value)
 
 
 def test_the_history_is_a_file_of_this_user_unless_told_otherwise(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
