@@ -5,10 +5,10 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help venv demo test check lint fuzz bench audit documents
+.PHONY: help venv demo test test-bluez check lint fuzz bench audit documents
 
 help:  ## this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 venv: $(STAMP)  ## build .venv, with uv where it is installed; again only when pyproject.toml changed
 
@@ -29,6 +29,9 @@ lint: venv  ## style, types and the contracts between the floors
 	$(BIN)/mypy
 	$(BIN)/mypy --namespace-packages --explicit-package-bases tests
 	$(BIN)/lint-imports
+
+test-bluez: venv  ## the link cases on a real bluetoothd in emulated guests: needs QEMU and BlueZ, some eight minutes
+	tests/bluez/run
 
 fuzz: venv  ## 200,000 inputs to every decoder of the wire, 50,000 hostile writes to the firmware
 	$(BIN)/python tests/fuzz/fuzz_codec.py
