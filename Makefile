@@ -38,8 +38,9 @@ fuzz: venv  ## 200,000 inputs to every decoder of the wire, 50,000 hostile write
 	$(BIN)/python tests/fuzz/fuzz_firmware.py
 
 # One after the other, so that the last line is that of pytest, also under make -j.
-check:  ## all of lint, fuzz and test
+check:  ## all of lint, audit, fuzz and test
 	@$(MAKE) --no-print-directory lint
+	@$(MAKE) --no-print-directory audit
 	@$(MAKE) --no-print-directory fuzz
 	@$(MAKE) --no-print-directory test
 
@@ -48,3 +49,6 @@ bench: venv  ## every bench, each against its limits
 
 documents: venv  ## write protocol/asyncapi.json and protocol/schemas/ anew from the models; a test holds them equal
 	$(BIN)/wavewrap protocol write protocol
+
+audit: venv  ## known holes in the installed packages; says so where no service can be asked
+	.ci/audit $(BIN)/python
