@@ -5,10 +5,10 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help venv demo test check lint fuzz bench audit documents
+.PHONY: help venv demo test test-bluez check lint fuzz bench audit documents
 
 help:  ## this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 venv: $(STAMP)  ## build .venv, with uv where it is installed; again only when pyproject.toml or the page's source changed
 
@@ -32,13 +32,17 @@ lint: venv  ## style, types and the contracts between the floors
 	$(BIN)/mypy --namespace-packages --explicit-package-bases tests
 	$(BIN)/lint-imports
 
+test-bluez: venv  ## the link cases on a real bluetoothd in emulated guests: needs QEMU and BlueZ, some eight minutes
+	tests/bluez/run
+
 fuzz: venv  ## 200,000 inputs to every decoder of the wire, 50,000 hostile writes to the firmware
 	$(BIN)/python tests/fuzz/fuzz_codec.py
 	$(BIN)/python tests/fuzz/fuzz_firmware.py
 
 # One after the other, so that the last line is that of pytest, also under make -j.
-check:  ## all of lint, fuzz and test
+check:  ## all of lint, audit, fuzz and test
 	@$(MAKE) --no-print-directory lint
+	@$(MAKE) --no-print-directory audit
 	@$(MAKE) --no-print-directory fuzz
 	@$(MAKE) --no-print-directory test
 
@@ -47,3 +51,6 @@ bench: venv  ## every bench, each against its limits
 
 documents: venv  ## write protocol/asyncapi.json and protocol/schemas/ anew from the models; a test holds them equal
 	$(BIN)/wavewrap protocol write protocol
+
+audit: venv  ## known holes in the installed packages; says so where no service can be asked
+	.ci/audit $(BIN)/python

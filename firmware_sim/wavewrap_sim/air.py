@@ -109,6 +109,14 @@ class Air(LocalLink):
             self._outages[wrap] = Outages(self._scenario, wrap, Random(f"{self._seed}/{wrap}/stalls"), self._begin_s)
         return self._outages[wrap]
 
+    def fade(self, wrap: int, for_s: float) -> None:
+        """From now on nothing gets through to ``wrap`` for ``for_s``, as when somebody walks off with it. In a timed scenario only."""
+        now_s = self._loop.time()
+        self._outages_of(wrap).add_fade(now_s, now_s + for_s)
+        for link in self._links:
+            if link.peripheral.wrap == wrap:
+                link.layer.watch()
+
     def _share(self, central: Controller) -> float:
         return 1.0 / max(1, sum(link.central is central for link in self._links))
 

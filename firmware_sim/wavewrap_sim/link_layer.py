@@ -82,7 +82,7 @@ class LinkLayer:
         self._deliveries: set[asyncio.TimerHandle] = set()
         self._supervision: asyncio.TimerHandle | None = None
         self._event_end_s = 0.0
-        self._watch()
+        self.watch()
 
     @property
     def timing(self) -> LinkTiming:
@@ -116,7 +116,7 @@ class LinkLayer:
         if self._event is not None:
             self._event.cancel()
             self._schedule(self._loop.time())
-        self._watch()
+        self.watch()
         applied()
 
     def _anchor_after(self, when_s: float) -> float:
@@ -174,8 +174,8 @@ class LinkLayer:
         timer = self._loop.call_at(when_s, run)
         self._deliveries.add(timer)
 
-    def _watch(self) -> None:
-        """Arm the supervision timer for the next fade that is long enough."""
+    def watch(self) -> None:
+        """Arm the supervision timer for the next fade that is long enough; again whenever the outages have changed."""
         if self._supervision is not None:
             self._supervision.cancel()
             self._supervision = None

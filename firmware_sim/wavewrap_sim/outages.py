@@ -19,6 +19,10 @@ class Outages:
         self._drawn: list[tuple[float, float]] = []
         self._drawn_until_s = begin_s
 
+    def add_fade(self, start_s: float, end_s: float) -> None:
+        """One more, as somebody makes it happen."""
+        self._fades = sorted((*self._fades, (start_s, end_s)))
+
     def end_at(self, now_s: float) -> float | None:
         """When the outage that holds at ``now_s`` ends, ``None`` when there is none."""
         self._draw(now_s)

@@ -221,6 +221,20 @@ class SessionProgress(Payload):
     cycles: int
 
 
+class LinkCounts(Payload):
+    """How often each trouble befell a link since the gateway started."""
+
+    losses: int
+    reconnects: int
+    failed_connects: int
+    out_of_reach: int
+    radio_downs: int
+    lost_bonds: int
+    reboots: int
+    lost_reports: int
+    garbled: int
+
+
 class WrapState(Payload):
     """``<wrap>``, retained, on change and at most 1 Hz. Reports only what the device said; ``null`` is not known or stale."""
 
@@ -231,6 +245,7 @@ class WrapState(Payload):
     side: Side
     boot_id: int | None
     link: str
+    counts: LinkCounts
     device_state: str | None
     fault: str | None
     pressure_mmhg: list[float] | None

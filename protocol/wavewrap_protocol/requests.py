@@ -1,4 +1,4 @@
-"""Pydantic models of what a gateway is asked over MQTT and of what it answers.
+"""Pydantic models of what a gateway is asked over MQTT; what it answers is in :mod:`wavewrap_protocol.responses`.
 
 A request goes to ``bridge/request/<command>``, its answer comes on ``bridge/response/<command>`` or where the request's MQTT 5 response
 topic says. Requests that can lead to pressure carry their expiry. Every row stands in :data:`REQUESTS`; ``protocol/README.md`` says what
@@ -6,11 +6,23 @@ is refused.
 """
 
 from enum import StrEnum
-from typing import Annotated, Literal, NamedTuple
+from typing import Annotated, NamedTuple
 
 from pydantic import Field, StringConstraints
 
-from wavewrap_protocol.payloads import BridgeHealth, Payload, Selection, SessionProgress, Side, WrapId
+from wavewrap_protocol.payloads import Payload, WrapId
+from wavewrap_protocol.responses import (
+    HealthResponse,
+    PairResponse,
+    ProgramsResponse,
+    Response,
+    ScanResponse,
+    SelectionResponse,
+    SessionResponse,
+    SessionsResponse,
+    StopResponse,
+    WrapResponse,
+)
 
 __all__ = [
     "REQUESTS",
@@ -20,39 +32,20 @@ __all__ = [
     "BoostRequest",
     "CommandName",
     "ForgetRequest",
-    "HealthData",
     "HealthRequest",
-    "HealthResponse",
-    "HeardWrap",
-    "KnownWrapInfo",
-    "PairData",
     "PairRequest",
-    "PairResponse",
     "PauseRequest",
-    "ProgramInfo",
-    "ProgramsData",
     "ProgramsRequest",
-    "ProgramsResponse",
-    "Reason",
     "RenameRequest",
     "Request",
     "RequestTopic",
-    "Response",
     "ResumeRequest",
-    "RunningSession",
-    "ScanData",
     "ScanRequest",
-    "ScanResponse",
     "SelectRequest",
-    "SelectionResponse",
-    "SessionResponse",
+    "SessionsRequest",
     "StartRequest",
-    "StopData",
     "StopRequest",
-    "StopResponse",
     "Transaction",
-    "WrapHealth",
-    "WrapResponse",
 ]
 
 REQUEST_MAX_BYTES = 4096
@@ -87,22 +80,8 @@ class CommandName(StrEnum):
     RENAME = "rename"
     FORGET = "forget"
     PROGRAMS = "programs"
+    SESSIONS = "sessions"
     HEALTH = "health"
-
-
-class Reason(StrEnum):
-    """Why a request was refused, for programs; the text beside it is for people."""
-
-    RETAINED = "retained"
-    STALE = "stale"
-    DUPLICATE = "duplicate"
-    OVERSIZED = "oversized"
-    MALFORMED = "malformed"
-    UNKNOWN_COMMAND = "unknown_command"
-    NOT_ALLOWED = "not_allowed"
-    BAD_RESPONSE_TOPIC = "bad_response_topic"
-    BUSY = "busy"
-    FAILED = "failed"
 
 
 class Request(Payload):
@@ -196,151 +175,14 @@ class ProgramsRequest(Request):
     """List the programs."""
 
 
+class SessionsRequest(Request):
+    """The newest sessions of the history."""
+
+    limit: int = Field(default=20, ge=1, le=100)
+
+
 class HealthRequest(Request):
     """How the gateway, its wraps and its sessions are."""
-
-
-class Response(Payload):
-    """What every answer carries. ``reason`` and ``error`` are ``null`` when ``status`` is ``ok``."""
-
-    status: Literal["ok", "error"]
-    transaction: str | None
-    reason: Reason | None = None
-    error: str | None = None
-
-
-class HeardWrap(Payload):
-    """A wrap on the air; ``known_as`` is its name, where it is one that the gateway knows."""
-
-    address: str
-    model: str
-    side: Side
-    rssi_dbm: int
-    pairing_window: bool
-    known_as: str | None
-
-
-class ScanData(Payload):
-    """What was heard."""
-
-    wraps: list[HeardWrap]
-
-
-class ScanResponse(Response):
-    """To ``scan``."""
-
-    data: ScanData | None = None
-
-
-class KnownWrapInfo(Payload):
-    """A wrap that the gateway is paired with."""
-
-    id: WrapId
-    serial: str
-    side: Side
-    model: str
-    address: str
-
-
-class PairData(Payload):
-    """``passkey_wanted``: the wrap at ``address`` shows its digits, send them. ``paired``: done."""
-
-    step: Literal["passkey_wanted", "paired"]
-    address: str
-    wrap: KnownWrapInfo | None = None
-
-
-class PairResponse(Response):
-    """To ``pair``."""
-
-    data: PairData | None = None
-
-
-class RunningSession(Payload):
-    """A session and the names of its wraps."""
-
-    wraps: list[str]
-    progress: SessionProgress
-
-
-class SessionResponse(Response):
-    """To ``start``, ``pause``, ``resume`` and ``boost``: the session as it is then."""
-
-    data: RunningSession | None = None
-
-
-class StopData(Payload):
-    """Names of the wraps that are told to stop. That they have vented is said by their state, never here."""
-
-    stopping: list[str]
-
-
-class StopResponse(Response):
-    """To ``stop``."""
-
-    data: StopData | None = None
-
-
-class SelectionResponse(Response):
-    """To ``select``."""
-
-    data: Selection | None = None
-
-
-class WrapResponse(Response):
-    """To ``acknowledge``, ``rename`` and ``forget``: the wrap that it was about."""
-
-    data: KnownWrapInfo | None = None
-
-
-class ProgramInfo(Payload):
-    """A program that can be started."""
-
-    name: str
-    title: str
-    description: str
-    pattern: str
-    duration_min: float
-    pressure_mmhg: float
-
-
-class ProgramsData(Payload):
-    """Presets and the user's own; ``unusable`` says what is wrong with the rest."""
-
-    programs: list[ProgramInfo]
-    unusable: list[str]
-
-
-class ProgramsResponse(Response):
-    """To ``programs``."""
-
-    data: ProgramsData | None = None
-
-
-class WrapHealth(Payload):
-    """A known wrap; ``link`` as in ``WrapState``, or ``not_seen`` before its first link."""
-
-    id: WrapId
-    serial: str
-    side: Side
-    link: str
-    reason: str | None
-    fault: str | None
-    battery_pct: int | None
-
-
-class HealthData(Payload):
-    """All of it."""
-
-    gateway: BridgeHealth
-    wraps: list[WrapHealth]
-    sessions: list[RunningSession]
-
-
-class HealthResponse(Response):
-    """To ``health``."""
-
-    data: HealthData | None = None
 
 
 class RequestTopic(NamedTuple):
@@ -364,6 +206,7 @@ REQUESTS: dict[CommandName, RequestTopic] = {
     CommandName.RENAME: RequestTopic(RenameRequest, WrapResponse, False),
     CommandName.FORGET: RequestTopic(ForgetRequest, WrapResponse, False),
     CommandName.PROGRAMS: RequestTopic(ProgramsRequest, ProgramsResponse, False),
+    CommandName.SESSIONS: RequestTopic(SessionsRequest, SessionsResponse, False),
     CommandName.HEALTH: RequestTopic(HealthRequest, HealthResponse, False),
 }
 """Every command: ``bridge/request/<command>`` and ``bridge/response/<command>``, QoS 1, never retained."""

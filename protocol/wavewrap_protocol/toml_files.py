@@ -9,7 +9,10 @@ from pydantic import ValidationError
 
 from wavewrap_protocol.errors import UsageError
 
-__all__ = ["load_toml"]
+__all__ = ["FILE_MAX_BYTES", "load_toml"]
+
+FILE_MAX_BYTES = 1_000_000
+"""Choice: the largest file of ours has some ten thousand; what is larger is the wrong file, and is not read into memory."""
 
 T = TypeVar("T")
 
@@ -17,7 +20,11 @@ T = TypeVar("T")
 def load_toml(path: Path, validate: Callable[[dict[str, Any]], T], remedy: str) -> T:
     """What ``validate`` makes of the file at ``path``; ``remedy`` says what to give when it cannot be read. Raises :class:`UsageError`."""
     try:
-        return validate(tomllib.loads(path.read_text(encoding="utf-8")))
+        with path.open("rb") as file:
+            data = file.read(FILE_MAX_BYTES + 1)
+        if len(data) > FILE_MAX_BYTES:
+            raise UsageError(f"{path}: larger than {FILE_MAX_BYTES} bytes: {remedy}")
+        return validate(tomllib.loads(data.decode("utf-8")))
     except OSError as cause:
         raise UsageError(f"{path}: cannot be read ({cause.strerror}): {remedy}") from cause
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as cause:

@@ -156,6 +156,9 @@ async def _press(broker: Broker, asker: Asker) -> None:
     assert wrap["last_session"].state_of(retained["wavewrap/left-leg/session"]) == "stopped"
     assert wrap["last_session"].attributes_of(retained["wavewrap/left-leg/session"])["program"] == "long-hold"
     await broker.until(lambda seen: wrap["session"].state_of(seen["wavewrap/left-leg"]) == "none", "end of the session")
+    (past,) = (await asyncio.to_thread(asker.do, "sessions"))["sessions"]
+    assert (past["program"], past["state"], past["wraps"]) == ("long-hold", "stopped", ["left-leg"])
+    assert past["started_unix_s"] < past["ended_unix_s"]
 
 
 async def _rename(rig: DaemonRig, broker: Broker, asker: Asker) -> None:
@@ -279,9 +282,10 @@ async def without_a_broker_it_has_one_of_its_own_where_clients_look_for_it(tmp_p
     ):
         await daemon.wait_for(lambda: daemon.stdout.endswith("\n"), "announcement")
         assert json.loads(daemon.stdout)["mqtt"] == f"mqtt://127.0.0.1:{port}"
-        with Collector(port, "wavewrap/bridge/info") as info:
-            assert await asyncio.to_thread(info.wait_until, lambda c: bool(c.messages))
-            assert json.loads(info.messages[0].body)["commands"] == ["health", "pause", "programs", "stop"]
+        with Collector(port, "#") as everything:
+            assert await asyncio.to_thread(everything.wait_until, lambda c: bool(c.bodies("wavewrap/bridge/health")))
+            assert json.loads(everything.bodies("wavewrap/bridge/info")[0])["commands"] == ["health", "pause", "programs", "stop"]
+            assert not any(message.topic.startswith("homeassistant/") for message in everything.messages), "off unless asked for"
         daemon.send(signal.SIGINT)
         ended = await daemon.ended()
         assert (ended.code, ended.left_running) == (128 + signal.SIGINT, [])
@@ -295,21 +299,32 @@ async def without_a_broker_it_has_one_of_its_own_where_clients_look_for_it(tmp_p
         assert ended.lines[-1] == "wavewrap: the embedded MQTT broker ended (exit code -9): start again, or give a broker's URL"
 
 
-async def a_radio_that_is_gone_ends_it_and_a_session_with_it(tmp_path: Path) -> None:
-    """So that a service manager can start it anew, idle."""
-    async with open_daemon_rig(tmp_path) as rig:
+async def a_radio_that_is_gone_ends_the_session_and_is_taken_up_again(tmp_path: Path) -> None:
+    """Without a new process: the daemon waits, idle."""
+    async with open_daemon_rig(tmp_path) as rig, Collector(rig.broker.port, "#") as collector:
+        broker = Broker(collector)
         await _start_when_ready(rig.broker.port)
         rig.simulator.running.send(signal.SIGKILL)
-        ended = await rig.daemon.ended()
-        assert ended.code == 1
-        assert ended.left_running == []
-        assert "the radio" in ended.lines[-1] or "adapter" in ended.lines[-1], ended.lines
+
+        def is_over(seen: dict[str, bytes]) -> bool:
+            return _state(seen)["link"] == "radio_down" and _state(seen)["session"] is None
+
+        await broker.until(is_over, "end of the session")
+        again = tmp_path / "again"
+        again.mkdir()
+        async with run_simulator(again, "--port", rig.simulator.radio.rpartition(":")[2]):
+            await _start_when_ready(rig.broker.port)
+        assert [entry for entry in rig.daemon.stderr.splitlines() if "Traceback" in entry] == []
 
 
 async def a_fault_is_shown_and_only_that_fault_is_acknowledged(tmp_path: Path) -> None:
     tmp_path.joinpath("faults.toml").write_text('[[fault]]\nkind = "hose_off"\nat_s = 0.0\nchamber = 1\n', encoding="utf-8")
     arguments = ("--wraps", 1, "--faults", tmp_path / "faults.toml")
-    async with open_daemon_rig(tmp_path, simulator_arguments=arguments) as rig, Collector(rig.broker.port) as collector:
+    home_assistant = "[home_assistant]\nenabled = true"
+    async with (
+        open_daemon_rig(tmp_path, config=home_assistant, simulator_arguments=arguments, before=_leave_old_names) as rig,
+        Collector(rig.broker.port, "#") as collector,
+    ):
         write_known_wraps(rig.folder, rig.simulator.radio, wraps=1)
         broker = Broker(collector)
         with Asker(rig.broker.port) as asker:
@@ -327,6 +342,22 @@ async def a_fault_is_shown_and_only_that_fault_is_acknowledged(tmp_path: Path) -
             assert (await asyncio.to_thread(asker.do, "health"))["wraps"][0]["fault"] == "no_rise"
             await asyncio.to_thread(lambda: asker.do("acknowledge", wrap="left-leg", fault="no_rise"))
             await broker.until(lambda seen: _state(seen)["fault"] is None, "end of the fault")
+            left = {topic for topic, body in broker.retained().items() if body == b'"old"'}
+            assert left == set(), "what was renamed or forgotten meanwhile is cleared"
+
+
+def _leave_old_names(home: Path, broker: Mosquitto) -> None:
+    """As if, since a daemon ran, the left wrap had been renamed and another one forgotten on the command line."""
+    announced = {"SIM001-01": "old-leg", "GONE-1": "old-one"}
+    home.joinpath("wavewrap", "announced.json").write_text(json.dumps(announced), encoding="utf-8")
+    with Asker(broker.port) as asker:
+        for topic in (
+            "wavewrap/old-leg",
+            "wavewrap/old-leg/session",
+            "wavewrap/old-one/availability",
+            "homeassistant/device/wavewrap_wrap_gone_1/config",
+        ):
+            asker._client.publish(topic, b'"old"', 1, retain=True).wait_for_publish(5.0)
 
 
 def _state(seen: dict[str, bytes]) -> dict[str, Any]:
@@ -337,7 +368,7 @@ def _state(seen: dict[str, bytes]) -> dict[str, Any]:
 
 STORIES = (
     a_fault_is_shown_and_only_that_fault_is_acknowledged,
-    a_radio_that_is_gone_ends_it_and_a_session_with_it,
+    a_radio_that_is_gone_ends_the_session_and_is_taken_up_again,
     from_a_stranger_to_a_device_of_home_assistant_and_back,
     waits_for_its_broker_outlives_it_and_vents_when_it_is_ended,
     without_a_broker_it_has_one_of_its_own_where_clients_look_for_it,

@@ -18,6 +18,7 @@ from tests.support.session_programs import CHAMBERS, PRESSURE_MMHG, SHORT_S, wri
 
 from wavewrap_gateway.adapters.store_reader import list_sessions, load_session
 from wavewrap_gateway.core.recorded_session import RecordedSession
+from wavewrap_gateway.runtime.session_runner import VENT_S
 from wavewrap_protocol.limits import LEASE_DEFAULT_MS, OVER_THRESHOLD_MMHG, VENTED_MMHG
 
 pytestmark = pytest.mark.realtime
@@ -191,9 +192,9 @@ def test_a_vanished_simulator_is_never_called_vented(scenes: dict[str, Scene]) -
     assert (scene.gateway.code, summary["ended"], summary["vented"]) == (1, "faulted", False)
     (line,) = scene.gateway.lines
     assert line.startswith("wavewrap: the session failed, not proven vented, so take the wraps off: sim001-0")
-    assert "is gone: see to the adapter or the simulator, then start again" in line
+    assert line.endswith("plug the adapter in again, or start the simulator again")
     assert scene.gateway.left_running == []
-    assert scene.exit_s < 8.0
+    assert scene.exit_s < LEASE_DEFAULT_MS / 1000.0 + VENT_S + 3.0, "the radio may come back as long as STOP could still arrive"
 
 
 def test_a_killed_gateway_leaves_wraps_that_vent_by_themselves(scenes: dict[str, Scene]) -> None:

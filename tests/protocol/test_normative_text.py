@@ -10,7 +10,7 @@ import pytest
 from tests.support.normative_text import TEXT, Row, read_tables
 from tests.support.vectors import MESSAGES, Vector, read_vectors
 
-from wavewrap_protocol import enums, limits, payloads, requests, uuids
+from wavewrap_protocol import enums, limits, payloads, requests, responses, uuids
 from wavewrap_protocol.commands import COMMANDS, ControlWrite, Plan, Stop
 from wavewrap_protocol.message import Message
 from wavewrap_protocol.reports import Answer, StepsReport, Telemetry
@@ -155,7 +155,7 @@ def json_type(schema: dict[str, Any], parts: dict[str, Any]) -> str:
 
 REQUEST_MODELS = [
     model
-    for model in (getattr(requests, name) for name in requests.__all__)
+    for model in (getattr(module, name) for module in (requests, responses) for name in module.__all__)
     if isinstance(model, type) and issubclass(model, payloads.Payload)
 ]
 
@@ -178,7 +178,7 @@ def test_command_table_is_the_code() -> None:
         for name, topic in requests.REQUESTS.items()
     ]
     assert [(row["command"], row["request"], row["answer"], row["expires"]) for row in TABLES["Requests"]] == code
-    assert [row["reason"] for row in TABLES["Refusals"]] == [reason.value for reason in requests.Reason]
+    assert [row["reason"] for row in TABLES["Refusals"]] == [reason.value for reason in responses.Reason]
     assert f"{requests.REQUEST_MAX_BYTES} bytes" in TEXT
     assert f"at most {requests.TTL_MAX_S:g} s" in TEXT
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from wavewrap_protocol import codec, commands, errors, limits, payloads, reports, requests, states
+from wavewrap_protocol import codec, commands, errors, limits, payloads, reports, requests, responses, states
 
 PINNED = {
     errors: (
@@ -20,11 +20,14 @@ PINNED = {
         "WrapId WrapInfo WrapState WrapSummary"
     ),
     requests: (
-        "REQUESTS REQUEST_MAX_BYTES TTL_MAX_S AcknowledgeRequest BoostRequest CommandName ForgetRequest HealthData HealthRequest "
-        "HealthResponse HeardWrap KnownWrapInfo PairData PairRequest PairResponse PauseRequest ProgramInfo ProgramsData ProgramsRequest "
-        "ProgramsResponse Reason RenameRequest Request RequestTopic Response ResumeRequest RunningSession ScanData ScanRequest "
-        "ScanResponse SelectRequest SelectionResponse SessionResponse StartRequest StopData StopRequest StopResponse Transaction "
-        "WrapHealth WrapResponse"
+        "REQUESTS REQUEST_MAX_BYTES TTL_MAX_S AcknowledgeRequest BoostRequest CommandName ForgetRequest HealthRequest PairRequest "
+        "PauseRequest ProgramsRequest RenameRequest Request RequestTopic ResumeRequest ScanRequest SelectRequest SessionsRequest "
+        "StartRequest StopRequest Transaction"
+    ),
+    responses: (
+        "HealthData HealthResponse HeardWrap KnownWrapInfo PairData PairResponse PastSession ProgramInfo ProgramsData ProgramsResponse "
+        "Reason Response RunningSession ScanData ScanResponse SelectionResponse SessionResponse SessionsData SessionsResponse StopData "
+        "StopResponse WrapHealth WrapResponse"
     ),
 }
 

@@ -1,7 +1,7 @@
 """The daemon as a process, with simulated wraps that it knows and a mosquitto."""
 
 import json
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,12 +9,13 @@ from pathlib import Path
 from tests.support.brokers import Mosquitto, run_mosquitto
 from tests.support.processes import Running, Simulator, run_simulator, start
 from tests.support.session_programs import write_long_hold, write_short_program
+from wavewrap_protocol.requests import CommandName
 
 __all__ = ["ALL_COMMANDS", "SERIALS", "DaemonRig", "open_daemon_rig", "write_known_wraps"]
 
 SERIALS = ("SIM001-01", "SIM001-02")
 
-ALL_COMMANDS = ["scan", "pair", "start", "pause", "resume", "boost", "acknowledge", "select", "rename", "forget", "programs", "health"]
+ALL_COMMANDS = tuple(sorted(set(CommandName) - {CommandName.STOP}))
 
 
 @dataclass
@@ -58,8 +59,9 @@ async def open_daemon_rig(
     simulator_arguments: Sequence[object] = (),
     known: bool = True,
     broker_options: Sequence[str] = (),
+    before: Callable[[Path, Mosquitto], None] = lambda _home, _broker: None,
 ) -> AsyncIterator[DaemonRig]:
-    """All of it, the daemon having said that it is ready. ``config`` is added to its file."""
+    """All of it, the daemon having said that it is ready. ``config`` is added to its file; ``before`` is called before it starts."""
     home = folder / "home"
     programs = home / "wavewrap" / "programs"
     write_short_program(programs)
@@ -71,6 +73,7 @@ async def open_daemon_rig(
             write_known_wraps(home, simulator.radio)
         text = f'gateway = "attic"\nradio = "{simulator.radio}"\n{config}\n[commands]\nallow = {json.dumps(list(allow))}\n'
         home.joinpath("wavewrap", "config.toml").write_text(text, encoding="utf-8")
+        before(home, broker)
         daemon = await stack.enter_async_context(start(home, "wavewrap_gateway", "gateway", "--broker", broker.url))
         await daemon.wait_for_line("ready")
         yield DaemonRig(home, broker, simulator, daemon)

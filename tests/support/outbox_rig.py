@@ -40,7 +40,7 @@ class Rig:
         """Until everything that was handed in before has been dealt with."""
         done = asyncio.Event()
         loop = asyncio.get_running_loop()
-        self.outbox._ask(partial(loop.call_soon_threadsafe, done.set))
+        self.outbox._hand_over(partial(loop.call_soon_threadsafe, done.set))
         async with asyncio.timeout(10.0):
             await done.wait()
         await asyncio.sleep(0)

@@ -76,6 +76,7 @@ class PostgresServer:
         """End it and all of its processes at once, as a crash does; the next start recovers."""
         pg_ctl = _find("pg_ctl")
         assert pg_ctl is not None
+        self.resume()  # one that is paused cannot end
         self._run(pg_ctl, "-D", str(self._data), "-m", "immediate", "-w", "stop")
 
     def pause(self) -> None:

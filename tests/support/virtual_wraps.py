@@ -15,13 +15,13 @@ from bumble.transport.common import Transport
 
 from tests.support.virtual_air import CuttableAir
 from wavewrap_board.files import REFERENCE_BOARD, load_board
-from wavewrap_gateway.adapters.ble import BleakRadio, over_bumble
+from wavewrap_gateway.adapters.ble import over_bumble
 from wavewrap_gateway.adapters.bumble_keys import BumbleKeys
 from wavewrap_gateway.adapters.bumble_radio import BumbleRadio
 from wavewrap_gateway.runtime.roster import find_wraps, linked
 from wavewrap_gateway.runtime.wrap import Wrap
 from wavewrap_protocol.payloads import Side
-from wavewrap_sim.air import AirController
+from wavewrap_sim.air import Air, AirController
 from wavewrap_sim.bonds import BondFile
 from wavewrap_sim.gatt import WrapPeripheral
 from wavewrap_sim.hci_pipe import PipeSource, open_pipe
@@ -102,14 +102,47 @@ class Station:
         return max(self.wrap.pressure_mmhg) < 5.0 + 0.5
 
 
-@dataclass(frozen=True, slots=True)
 class GatewayRadio:
-    """A gateway's radio: the production adapters on a controller of the air."""
+    """A gateway's radio: the production adapters on a controller of ``air`` that can be pulled out and plugged in."""
 
-    host: BumbleRadio
-    radio: BleakRadio
-    source: PipeSource
-    controller: AirController
+    def __init__(self, air: Air, keys: Path | None, number: int) -> None:
+        self._air = air
+        self._number = number
+        self._pipe: Transport | None = None
+        self._controller: AirController | None = None
+        self.host = BumbleRadio("pipe", self._hand_over, BumbleKeys(keys, "pipe"))
+        self.radio = over_bumble(self.host)
+
+    async def _hand_over(self, _spec: str) -> Transport:
+        if self._pipe is None:
+            raise FileNotFoundError("nothing is plugged in")
+        return self._pipe
+
+    @property
+    def controller(self) -> AirController:
+        """What is plugged in."""
+        assert self._controller is not None
+        return self._controller
+
+    @property
+    def source(self) -> PipeSource:
+        """The pipe from it."""
+        assert self._pipe is not None
+        assert isinstance(self._pipe.source, PipeSource)
+        return self._pipe.source
+
+    def plug_in(self) -> None:
+        """A new controller."""
+        assert self._controller is None
+        number = self._number
+        self._controller = AirController(f"gateway {number}", link=self._air, public_address=f"00:00:5E:00:53:{number:02X}")
+        self._pipe = open_pipe(self._controller)
+
+    def pull_out(self) -> None:
+        """Gone with its links, at once."""
+        self.source.on_transport_lost()
+        self._air.leave(self.controller)
+        self._pipe = self._controller = None
 
     async def linked(self) -> None:
         """Return as soon as a link is made, before anything has crossed it."""
@@ -186,23 +219,16 @@ def _lose_links(air: CuttableAir, controller: AirController) -> None:
 
 
 @asynccontextmanager
-async def open_gateway_radio(air: CuttableAir, keys: Path | None = None) -> AsyncIterator[GatewayRadio]:
-    """The gateway's radio on ``air``, with its bonds in the file ``keys``."""
-    controller = AirController("gateway", link=air, public_address="00:00:5E:00:53:01")
-    pipe = open_pipe(controller)
-    assert isinstance(pipe.source, PipeSource)
-
-    async def hand_over(_spec: str) -> Transport:
-        return pipe
-
-    host = BumbleRadio("pipe", hand_over, BumbleKeys(keys, "pipe"))
-    await host.open()
-    radio = over_bumble(host)
+async def open_gateway_radio(air: Air, keys: Path | None = None, number: int = 1) -> AsyncIterator[GatewayRadio]:
+    """The radio of gateway ``number`` on ``air``, with its bonds in the file ``keys``."""
+    gateway = GatewayRadio(air, keys, number)
+    gateway.plug_in()
+    await gateway.host.open()
     try:
-        yield GatewayRadio(host, radio, pipe.source, controller)
+        yield gateway
     finally:
-        await radio.close()
-        air.leave(controller)
+        await gateway.radio.close()
+        air.leave(gateway.controller)
         # The wraps see the loss and advertise again; a host switched off in the middle of that complains.
         await asyncio.sleep(0.1)
 

@@ -15,7 +15,7 @@ from typing import Any
 from bleak import BleakClient, BleakScanner
 from bleak.backends.device import BLEDevice
 from bleak.backends.scanner import AdvertisementData
-from bleak.exc import BleakBluetoothNotAvailableError, BleakDeviceNotFoundError, BleakError
+from bleak.exc import BleakBluetoothNotAvailableError, BleakDBusError, BleakDeviceNotFoundError, BleakError
 
 from wavewrap_gateway.adapters.ble_connection import FAILURES, GATT_TIMEOUT_S, BleakConnection, say
 from wavewrap_gateway.adapters.bonds import Bonds
@@ -31,8 +31,9 @@ from wavewrap_gateway.runtime.ports import (
     BondLostError,
     Connection,
     PairingRefusedError,
+    PairingWantedError,
     Passkey,
-    RadioLostError,
+    RadioDownError,
     Sighting,
 )
 from wavewrap_protocol import uuids
@@ -44,20 +45,39 @@ __all__ = ["BleakRadio", "forget_bond", "open_radio", "over_bumble"]
 
 PLATFORM_REMEDY = "switch the Bluetooth adapter on (on Linux bluetoothd must run), or use another with --radio bumble:usb:0"
 
+_NO_RADIO = ("org.freedesktop.DBus.Error.ServiceUnknown", "org.freedesktop.DBus.Error.NameHasNoOwner", "org.bluez.Error.NotReady")
+"""D-Bus when bluetoothd does not run, and BlueZ when the adapter is off."""
+
+BUMBLE_REMEDY = "plug the adapter in again, or start the simulator again"
+
 CONNECT_S = 20.0
 """Of the connect that comes before a pairing, as for any other."""
+
+
+Measure = Callable[[BleakClient, str], Awaitable[int | None]]
+"""How many bytes one write to the characteristic of that UUID carries on a fresh link; ``None`` when the device has none."""
 
 
 class BleakRadio:
     """An adapter driven by bleak. Implements :class:`wavewrap_gateway.runtime.ports.Radio`."""
 
     def __init__(
-        self, scanner: dict[str, Any], client: dict[str, Any], bonds: Bonds, close: Callable[[], Awaitable[None]], remedy: str
+        self,
+        scanner: dict[str, Any],
+        client: dict[str, Any],
+        bonds: Bonds,
+        remedy: str,
+        *,
+        measure: Measure,
+        revive: Callable[[], Awaitable[None]],
+        close: Callable[[], Awaitable[None]],
     ) -> None:
         self._remedy = remedy
         self._bonds = bonds
         self._scanner_arguments = scanner
         self._client_arguments = client
+        self._measure = measure
+        self._revive = revive
         self._close = close
         # Starting a scan while a connect runs fails or freezes on BlueZ: one of them at a time.
         self._adapter = asyncio.Lock()
@@ -75,17 +95,19 @@ class BleakRadio:
                     satisfied.set()
 
         try:
-            async with self._adapter, BleakScanner(on_seen, service_uuids=[uuids.SERVICE], **self._scanner_arguments):
-                try:
-                    async with asyncio.timeout(timeout_s):
-                        await satisfied.wait()
-                except TimeoutError:
-                    pass  # the whole scan was asked for
+            async with self._adapter:
+                await self._revive()
+                async with BleakScanner(on_seen, service_uuids=[uuids.SERVICE], **self._scanner_arguments):
+                    try:
+                        async with asyncio.timeout(timeout_s):
+                            await satisfied.wait()
+                    except TimeoutError:
+                        pass  # the whole scan was asked for
         except ControllerGoneError as cause:
-            raise RadioLostError(f"{cause}: {self._remedy}") from cause
+            raise RadioDownError(f"{cause}: {self._remedy}") from cause
         except (*FAILURES, ValueError) as cause:
-            # A system bus that refuses the login, or has no usable address, is a ValueError of dbus-fast.
-            raise LinkError(f"scanning failed ({say(cause)}): {self._remedy}") from cause
+            # No wrap has a part in it. A system bus that refuses the login, or has no usable address, is a ValueError of dbus-fast.
+            raise RadioDownError(f"scanning failed ({say(cause)}): {self._remedy}") from cause
         return sorted(found.values(), key=lambda sighting: sighting.address)
 
     async def connect(self, sighting: Sighting, timeout_s: float) -> Connection:
@@ -101,21 +123,33 @@ class BleakRadio:
             async with asyncio.timeout(timeout_s + GATT_TIMEOUT_S):
                 bonded = await self._bonds.is_bonded(sighting.address)
                 await client.connect()
+                payload_bytes = await self._measure_or_close(client)
         except KeyRefusedError as cause:
             raise BondLostError(sighting.address) from cause
         except ControllerGoneError as cause:
-            raise RadioLostError(f"{cause}: {self._remedy}") from cause
+            raise RadioDownError(f"{cause}: {self._remedy}") from cause
         except UsageError as cause:
-            raise RadioLostError(str(cause)) from cause
+            raise RadioDownError(str(cause)) from cause
         except FAILURES as cause:
+            if isinstance(cause, BleakDBusError) and cause.dbus_error in _NO_RADIO:
+                raise RadioDownError(f"connecting to {sighting.address} failed ({say(cause)}): {self._remedy}") from cause
             if isinstance(cause, TimeoutError):
                 text = f"{sighting.address} did not answer within {timeout_s:g} s: bring the wrap nearer"
             else:
                 text = f"connecting to {sighting.address} failed: {say(cause)}"
             if bonded and not self._bonds.tells and _may_be_a_lost_bond(cause):
                 raise BondDoubtedError(f"{text}; if that goes on, it has forgotten this gateway: run 'wavewrap pair'") from cause
+            if bonded is False and not self._bonds.tells and _was_let_go(cause):
+                raise PairingWantedError(f"{text}; if that goes on and the wrap has a pairing button, run 'wavewrap pair'") from cause
             raise LinkError(text) from cause
-        return BleakConnection(client, lost, may_want_pairing=bonded is False and not self._bonds.tells)
+        return BleakConnection(client, lost, payload_bytes, bonded=bonded, tells=self._bonds.tells)
+
+    async def _measure_or_close(self, client: BleakClient) -> int | None:
+        try:
+            return await self._measure(client, uuids.PLAN)
+        except BaseException:
+            await client.disconnect()
+            raise
 
     def _client(self, sighting: Sighting, timeout_s: float, lost: asyncio.Event) -> BleakClient:
         assert isinstance(sighting.handle, BLEDevice)  # only our own scan makes sightings
@@ -136,7 +170,7 @@ class BleakRadio:
                 f"{sighting.address} did not pair within {timeout_s:g} s: press its pairing button and type the passkey sooner"
             ) from cause
         except ControllerGoneError as cause:
-            raise RadioLostError(f"{cause}: {self._remedy}") from cause
+            raise RadioDownError(f"{cause}: {self._remedy}") from cause
         except FAILURES as cause:
             raise PairingRefusedError(f"{sighting.address} did not pair: {say(cause)}: press its pairing button and retry") from cause
 
@@ -184,6 +218,13 @@ def _may_be_a_lost_bond(cause: BaseException) -> bool:
     return isinstance(cause, TimeoutError | BleakError)
 
 
+def _was_let_go(cause: BaseException) -> bool:
+    """Linked, and let go before its services were known: bluetoothd reads protected values by itself, and who wants a pairing hangs up."""
+    return isinstance(cause, BleakError) and not isinstance(
+        cause, BleakDBusError | BleakDeviceNotFoundError | BleakBluetoothNotAvailableError
+    )
+
+
 @asynccontextmanager
 async def open_radio(radio: str, keys: Path | None = None) -> AsyncIterator[BleakRadio]:
     """The radio that ``radio`` names: ``platform``, or ``bumble:<transport>``, whose bonds are in the file ``keys``.
@@ -191,7 +232,7 @@ async def open_radio(radio: str, keys: Path | None = None) -> AsyncIterator[Blea
     Without a file such a radio knows no wrap and none knows it, which is enough to scan. Raises :class:`UsageError` or :class:`LinkError`.
     """
     if radio == "platform":
-        yield BleakRadio({}, {}, _platform_bonds(), _nothing_to_close, PLATFORM_REMEDY)
+        yield BleakRadio({}, {}, _platform_bonds(), PLATFORM_REMEDY, measure=_platform_measure(), revive=_leave_it, close=_leave_it)
         return
     kind, _, transport = radio.partition(":")
     if kind != "bumble" or not transport:
@@ -229,7 +270,7 @@ async def forget_bond(radio: str, keys: Path, address: str) -> bool:
 def over_bumble(host: BumbleRadio) -> BleakRadio:
     """bleak on an open ``host``, which is closed with it."""
     scanner, client = {"backend": BumbleScanner, "radio": host}, {"backend": BumbleClient, "radio": host}
-    return BleakRadio(scanner, client, BumbleBonds(host), host.close, "see to the adapter or the simulator, then start again")
+    return BleakRadio(scanner, client, BumbleBonds(host), BUMBLE_REMEDY, measure=_as_bleak_says, revive=host.revive, close=host.close)
 
 
 def _platform_bonds() -> Bonds:
@@ -241,5 +282,18 @@ def _platform_bonds() -> Bonds:
     return SystemBonds()
 
 
-async def _nothing_to_close() -> None:
+def _platform_measure() -> Measure:
+    if sys.platform == "linux":
+        from wavewrap_gateway.adapters.bluez_mtu import read_payload_bytes
+
+        return read_payload_bytes
+    return _as_bleak_says
+
+
+async def _as_bleak_says(client: BleakClient, uuid: str) -> int | None:
+    characteristic = client.services.get_characteristic(uuid)
+    return None if characteristic is None else int(characteristic.max_write_without_response_size)
+
+
+async def _leave_it() -> None:
     """The platform's adapter belongs to the system."""

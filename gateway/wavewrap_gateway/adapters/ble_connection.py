@@ -8,10 +8,9 @@ from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
 from bleak import BleakClient
-from bleak.exc import BleakDBusError, BleakError, BleakGATTProtocolError, BleakGATTProtocolErrorCode
+from bleak.exc import BleakBluetoothNotAvailableError, BleakDBusError, BleakError, BleakGATTProtocolError, BleakGATTProtocolErrorCode
 
-from wavewrap_gateway.runtime.ports import NotPairedError
-from wavewrap_protocol import uuids
+from wavewrap_gateway.runtime.ports import NotPairedError, PairingWantedError
 from wavewrap_protocol.errors import LinkError
 
 __all__ = ["FAILURES", "GATT_TIMEOUT_S", "BleakConnection", "say"]
@@ -38,24 +37,25 @@ T = TypeVar("T")
 class BleakConnection:
     """A connected client. Implements :class:`wavewrap_gateway.runtime.ports.Connection`.
 
-    ``may_want_pairing``: a call that hangs may be the stack waiting for a pairing that nobody has open.
+    Without a bond, on a stack that does not tell that one is wanted, a first call that hangs or loses the link may be the stack asking for
+    a pairing that nobody has open, and the wrap that hangs up on it.
     """
 
-    def __init__(self, client: BleakClient, lost: asyncio.Event, *, may_want_pairing: bool) -> None:
+    def __init__(self, client: BleakClient, lost: asyncio.Event, payload_bytes: int | None, *, bonded: bool | None, tells: bool) -> None:
         self.client = client
+        self.bonded = bonded
+        self._payload_bytes = payload_bytes
         self._lost = lost
-        self._hint = " (if the wrap has a pairing button, run 'wavewrap pair')" if may_want_pairing else ""
+        self._may_want_pairing = bonded is False and not tells
 
     @property
     def payload_bytes(self) -> int:
-        """Bytes that one write carries, by the size the backend reports for the plan characteristic."""
-        try:
-            characteristic = self.client.services.get_characteristic(uuids.PLAN)
-        except BleakError as cause:
-            raise LinkError(f"the link was lost ({cause})") from cause
-        if characteristic is None:
+        """Bytes that one write of a plan carries."""
+        if self._lost.is_set():
+            raise LinkError("the link was lost")
+        if self._payload_bytes is None:
             raise LinkError("the device has no plan characteristic: it is no wavewrap wrap")
-        return int(characteristic.max_write_without_response_size)
+        return self._payload_bytes
 
     async def _bounded(self, what: str, call: Awaitable[T]) -> T:
         """``call`` raced against the loss of the link and the time limit."""
@@ -64,21 +64,28 @@ class BleakConnection:
         try:
             await asyncio.wait({work, lost}, timeout=GATT_TIMEOUT_S, return_when=asyncio.FIRST_COMPLETED)
             if work.done():
-                return work.result()
+                result = work.result()
+                self._may_want_pairing = False
+                return result
             if not self._lost.is_set():
                 self._lost.set()
-                raise LinkError(f"{what} took more than {GATT_TIMEOUT_S:g} s: the link is closed and made anew{self._hint}")
-            raise LinkError(f"{what}: the link was lost")
+                raise self._lost_link(f"{what} took more than {GATT_TIMEOUT_S:g} s: the link is closed and made anew")
+            raise self._lost_link(f"{what}: the link was lost")
         except FAILURES as cause:
             if _wants_pairing(cause):
                 raise NotPairedError(
                     f"{self.client.address} serves only gateways that it is paired with: open its pairing window and run 'wavewrap pair'"
                 ) from cause
-            raise LinkError(f"{what} failed: {say(cause)}") from cause
+            raise self._lost_link(f"{what} failed: {say(cause)}") from cause
         finally:
             lost.cancel()
             if not work.done():
                 work.cancel()
+
+    def _lost_link(self, text: str) -> LinkError:
+        if self._may_want_pairing:
+            return PairingWantedError(f"{text} (if the wrap has a pairing button, run 'wavewrap pair')")
+        return LinkError(text)
 
     async def read(self, uuid: str) -> bytes:
         """Value of a characteristic."""
@@ -114,5 +121,7 @@ def _wants_pairing(cause: BaseException) -> bool:
 
 
 def say(cause: BaseException) -> str:
-    """The text of ``cause``: bleak's errors and the system's carry a code before it, some carry nothing."""
+    """The text of ``cause``: bleak's errors and the system's carry a code before it, one of them behind it, some carry nothing."""
+    if isinstance(cause, BleakBluetoothNotAvailableError):
+        return str(cause.args[0])
     return str(cause.args[-1]) if cause.args else type(cause).__name__

@@ -26,7 +26,7 @@ async def read_broker(settings: MqttSettings | None, client_id: str) -> BrokerFa
     """
     if settings is None:
         return BrokerFacts("", embedded=True, fault=await _start_embedded(), version=None, in_clear=False)
-    in_clear = settings.password is not None and not settings.tls and not settings.host.startswith(_LOOPBACK)
+    in_clear = settings.has_password and not settings.tls and not settings.host.startswith(_LOOPBACK)
     try:
         version = await _log_in(settings, client_id)
     except (BrokerError, UsageError) as cause:

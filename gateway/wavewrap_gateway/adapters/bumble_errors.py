@@ -15,7 +15,7 @@ T = TypeVar("T")
 
 
 class ControllerGoneError(BleakError):
-    """The transport has ended; bumble opens no second one under the same host."""
+    """The transport has ended, and with it every link."""
 
 
 class KeyRefusedError(BleakError):

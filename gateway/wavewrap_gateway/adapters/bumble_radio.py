@@ -167,6 +167,21 @@ class BumbleRadio:
             with as_bleak_errors():
                 await outcome.disconnect()
 
+    async def revive(self) -> None:
+        """A new transport in the place of one that is gone, and nothing otherwise. Raises as :meth:`open` does."""
+        if not self.lost.is_set():
+            return
+        await self.close()
+        # A new event: what is left of the old transport must not end the new one.
+        self.lost = asyncio.Event()
+        self._device = None
+        try:
+            await self.open()
+        except BaseException:
+            self.lost.set()
+            await self.close()
+            raise
+
     async def close(self) -> None:
         """Close the transport. Never raises for one that is already gone."""
         transport, self._transport = self._transport, None

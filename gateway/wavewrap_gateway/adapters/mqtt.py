@@ -17,6 +17,7 @@ from typing import Literal
 from wavewrap_gateway.adapters.mqtt_connection import MqttConnection, NoAnswerError
 from wavewrap_gateway.adapters.mqtt_failures import Refusal
 from wavewrap_gateway.adapters.mqtt_settings import MqttSettings
+from wavewrap_gateway.adapters.mqtt_targets import BrokerTargets
 from wavewrap_gateway.core.backoff import Backoff
 from wavewrap_gateway.runtime.message_queues import MessageQueues, Outgoing, Verdict
 from wavewrap_gateway.runtime.publishing import BrokerChange, BrokerDown, BrokerUp, Message, encode_message
@@ -51,7 +52,8 @@ class MqttPublisher:
     """
 
     def __init__(self, settings: MqttSettings, client_id: str, queues: MessageQueues | None = None) -> None:
-        self._settings = settings
+        self._targets = BrokerTargets(settings)
+        self._base_topic = settings.base_topic
         self._client_id = client_id
         self._queues = _queues_in_memory() if queues is None else queues
         self._queues.on_more = self._pump_soon
@@ -113,7 +115,7 @@ class MqttPublisher:
         """Queue ``payload`` and return at once. Raises UsageError as ``encode_message``, and for ``bridge_state``, which is ours."""
         if topic == "bridge_state":
             raise UsageError("topic 'bridge_state' follows the connection by itself: do not publish it")
-        self._queues.put(encode_message(self._settings.base_topic, topic, payload, wrap))
+        self._queues.put(encode_message(self._base_topic, topic, payload, wrap))
         if self._closed:
             self._queues.give_up("gateway closed")
             return
@@ -157,19 +159,22 @@ class MqttPublisher:
     # Connecting.
 
     async def _connect(self) -> MqttConnection:
+        return await self._targets.connect(self._connect_to)
+
+    async def _connect_to(self, settings: MqttSettings) -> MqttConnection:
         if self._version is not None:
-            return await self._open(self._version, CONNECT_S)
+            return await self._open(settings, self._version, CONNECT_S)
         try:
-            connection = await self._open("5", FALLBACK_S)
+            connection = await self._open(settings, "5", FALLBACK_S)
             self._version = "5"
         except NoAnswerError as error:
             _log.info("trying MQTT 3.1.1: %s", error)
-            connection = await self._open("3.1.1", CONNECT_S)
+            connection = await self._open(settings, "3.1.1", CONNECT_S)
             self._version = "3.1.1"
         return connection
 
-    async def _open(self, version: Literal["5", "3.1.1"], answer_s: float) -> MqttConnection:
-        connection = MqttConnection(self._settings, self._client_id, version, self._offline, self._settle, self._pump)
+    async def _open(self, settings: MqttSettings, version: Literal["5", "3.1.1"], answer_s: float) -> MqttConnection:
+        connection = MqttConnection(settings, self._client_id, version, self._offline, self._settle, self._pump)
         await connection.open(CONNECT_S, answer_s)
         return connection
 
@@ -196,10 +201,10 @@ class MqttPublisher:
     def _go_up(self, connection: MqttConnection) -> None:
         self._connection = connection
         self._window = max(1, min(WINDOW, connection.receive_maximum))
-        _log.info("MQTT broker %s connected, MQTT %s, window %d", self._settings.safe_url, self._version, self._window)
+        _log.info("MQTT broker %s connected, MQTT %s, window %d", self._targets.current.safe_url, self._version, self._window)
         self._announce(connection, self._online)
         self._queues.connect()
-        self._notify(BrokerUp(self._settings.safe_url))
+        self._notify(BrokerUp(self._targets.current.safe_url))
         # After the listeners: they replace states that have grown old.
         self._pump_soon()
 
@@ -210,7 +215,7 @@ class MqttPublisher:
         self._set_alarm()
         self._note_idle()
         if not self._closed:
-            _log.warning("MQTT broker %s lost: %s; reconnecting", self._settings.safe_url, reason)
+            _log.warning("MQTT broker %s lost: %s; reconnecting", self._targets.current.safe_url, reason)
         self._notify(BrokerDown(reason))
 
     def _notify(self, change: BrokerChange) -> None:

@@ -16,6 +16,7 @@ from typing import Literal
 
 from paho.mqtt.client import Client, ConnectFlags, DisconnectFlags, MQTTv5, MQTTv311
 from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode
+from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
@@ -28,6 +29,9 @@ __all__ = ["MqttConnection", "NoAnswerError"]
 
 KEEPALIVE_S = 10
 """Choice: the broker declares us dead (Last Will) after 1.5 times this, and we notice a silent broker within twice this."""
+
+INCOMING_MAX_BYTES = 65536
+"""Choice: sixteen times the largest request. A broker of MQTT 5 keeps larger packets to itself; in 3.1.1 only its own limit helps."""
 
 _CORK: int | None = getattr(socket, "TCP_CORK", None)  # Linux's
 
@@ -54,6 +58,7 @@ class MqttConnection:
         self._settings = settings
         self._on_settled = on_settled
         self._on_room = on_room
+        self._mqtt_5 = version == "5"
         self._client = Client(
             CallbackAPIVersion.VERSION2,
             client_id=client_id,
@@ -64,8 +69,9 @@ class MqttConnection:
         client.max_inflight_messages_set(0)  # no limit: the window is the publisher's
         if will is not None:
             client.will_set(will.path, will.body, will.qos, will.retained)
-        if settings.username is not None:
-            client.username_pw_set(settings.username, settings.password.get_secret_value() if settings.password else None)
+        login = settings.login()
+        if login is not None:
+            client.username_pw_set(*login)
         client.on_connect = self._note_connect
         client.on_disconnect = self._note_disconnect
         client.on_publish = self._note_publish
@@ -207,7 +213,8 @@ class MqttConnection:
                 context = self._settings.tls_context()
                 if context is not None:
                     self._client.tls_set_context(context)
-                self._client.connect(self._settings.host, self._settings.port, KEEPALIVE_S)
+                properties = _tell_limit() if self._mqtt_5 else None
+                self._client.connect(self._settings.host, self._settings.port, KEEPALIVE_S, properties=properties)
             except (OSError, ValueError, BrokerError, UsageError) as caught:
                 error = caught
             with suppress(RuntimeError):  # the loop is closed: the process is at its end
@@ -288,6 +295,12 @@ class MqttConnection:
             self._note_socket_close(self._client, None, sock)
             sock.close()
         self.lost.set()
+
+
+def _tell_limit() -> Properties:
+    properties = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]  # paho has left it so
+    properties.MaximumPacketSize = INCOMING_MAX_BYTES
+    return properties
 
 
 def _set_nodelay(_client: Client, _data: object, sock: object) -> None:

@@ -23,6 +23,7 @@ from paho.mqtt.subscribeoptions import SubscribeOptions
 from wavewrap_gateway.adapters.mqtt_connection import MqttConnection, NoAnswerError
 from wavewrap_gateway.adapters.mqtt_failures import Refusal
 from wavewrap_gateway.adapters.mqtt_settings import MqttSettings
+from wavewrap_gateway.adapters.mqtt_targets import BrokerTargets
 from wavewrap_gateway.core.backoff import Backoff
 from wavewrap_gateway.core.request_rules import Incoming
 from wavewrap_gateway.runtime.message_queues import Verdict
@@ -128,7 +129,7 @@ class MqttRequests:
     """
 
     def __init__(self, settings: MqttSettings, client_id: str, others: Sequence[str] = ()) -> None:
-        self._settings = settings
+        self._targets = BrokerTargets(settings)
         self._client_id = client_id
         self._prefix = f"{settings.base_topic}/bridge/request/"
         self._others = tuple(others)
@@ -206,7 +207,7 @@ class MqttRequests:
             self._link = link
             try:
                 link.subscribe([f"{self._prefix}+", *self._others])
-                _log.info("requests: listening on %s as MQTT %s", self._settings.safe_url, self._version)
+                _log.info("requests: listening on %s as MQTT %s", self._targets.current.safe_url, self._version)
                 up_s = asyncio.get_running_loop().time()
                 to_clear, self._to_clear = self._to_clear, []
                 for topic in to_clear:
@@ -223,18 +224,21 @@ class MqttRequests:
             await self._rest(backoff.next_delay_s())
 
     async def _connect(self) -> _Link:
+        return await self._targets.connect(self._connect_to)
+
+    async def _connect_to(self, settings: MqttSettings) -> _Link:
         if self._version is not None:
-            return await self._open(self._version, CONNECT_S)
+            return await self._open(settings, self._version, CONNECT_S)
         with suppress(NoAnswerError):
-            link = await self._open("5", FALLBACK_S)
+            link = await self._open(settings, "5", FALLBACK_S)
             self._version = "5"
             return link
-        link = await self._open("3.1.1", CONNECT_S)
+        link = await self._open(settings, "3.1.1", CONNECT_S)
         self._version = "3.1.1"
         return link
 
-    async def _open(self, version: Literal["5", "3.1.1"], answer_s: float) -> _Link:
-        link = _Link(self._settings, self._client_id, version, self._on_message)
+    async def _open(self, settings: MqttSettings, version: Literal["5", "3.1.1"], answer_s: float) -> _Link:
+        link = _Link(settings, self._client_id, version, self._on_message)
         await link.open(CONNECT_S, answer_s)
         return link
 

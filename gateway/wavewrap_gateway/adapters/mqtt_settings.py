@@ -1,5 +1,6 @@
 """Where the MQTT broker is and how to log in to it: the user's settings, checked; secrets never show."""
 
+import re
 import ssl
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
@@ -7,9 +8,12 @@ from urllib.parse import unquote, urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, StringConstraints, ValidationError, model_validator
 
+from wavewrap_gateway.adapters.private_files import read_secret, refuse_open
 from wavewrap_protocol.errors import UsageError
 
 __all__ = ["MqttSettings"]
+
+_ADDRESS = r"^(\[[0-9A-Fa-f:.]+\]|[^\s/@:\[\]]+)(:[0-9]{1,5})?$"
 
 _PORTS = {"mqtt": 1883, "mqtts": 8883}  # IANA's registered ports of MQTT and secure MQTT
 
@@ -26,6 +30,10 @@ class MqttSettings(BaseModel):
     tls: bool = False
     username: str | None = None
     password: SecretStr | None = None
+    password_file: Path | None = Field(default=None, description="file with the password alone, closed to others; read at every connect")
+    fallbacks: tuple[Annotated[str, StringConstraints(pattern=_ADDRESS)], ...] = Field(
+        default=(), description="further brokers of the same cluster, each host or host:port, with the same login and TLS"
+    )
     ca_file: Path | None = Field(default=None, description="CA certificates to trust in place of the system's; needs TLS")
     cert_file: Path | None = Field(default=None, description="our certificate, where the broker asks for one; needs TLS and key_file")
     key_file: Path | None = None
@@ -58,8 +66,13 @@ class MqttSettings(BaseModel):
             raise ValueError("ca_file, cert_file and key_file need TLS: use an mqtts:// URL or set tls = true")
         if (self.cert_file is None) is not (self.key_file is None):
             raise ValueError("cert_file and key_file belong together: give both or none")
-        if self.password is not None and self.username is None:
+        if self.password is not None and self.password_file is not None:
+            raise ValueError("password and password_file are both given: give one of them")
+        if (self.password is not None or self.password_file is not None) and self.username is None:
             raise ValueError("a password without a user name is refused by brokers: give username too")
+        for address in self.fallbacks:
+            if not 0 < int(address.rpartition(":")[2] if re.search(r":[0-9]+$", address) else 1) <= 65535:
+                raise ValueError(f"fallback {address!r}: the port is no number from 1 to 65535: use host or host:port")
         return self
 
     @property
@@ -68,6 +81,24 @@ class MqttSettings(BaseModel):
         host = f"[{self.host}]" if ":" in self.host else self.host
         return f"{'mqtts' if self.tls else 'mqtt'}://{host}:{self.port}"
 
+    def targets(self) -> tuple[Self, ...]:
+        """This broker and each of its fallbacks, as settings for one broker alone."""
+        addresses = [urlsplit(f"//{address}") for address in self.fallbacks]
+        others = [{"host": one.hostname, "port": self.port if one.port is None else one.port} for one in addresses]
+        return tuple(self.model_copy(update={"fallbacks": (), **other}) for other in ({}, *others))
+
+    def login(self) -> tuple[str, str | None] | None:
+        """User and password, None for neither. Raises :class:`UsageError` for a password file that cannot or must not be used."""
+        if self.username is None:
+            return None
+        secret = self.password if self.password_file is None else read_secret(self.password_file, "the broker's password")
+        return self.username, None if secret is None else secret.get_secret_value()
+
+    @property
+    def has_password(self) -> bool:
+        """Whether a password leaves us at a login."""
+        return self.password is not None or self.password_file is not None
+
     def tls_context(self) -> ssl.SSLContext | None:
         """The TLS context, None without TLS. Raises UsageError when a file cannot be read as what it should be."""
         if not self.tls:
@@ -75,6 +106,8 @@ class MqttSettings(BaseModel):
         for path in (self.ca_file, self.cert_file, self.key_file):
             if path is not None and not path.is_file():
                 raise UsageError(f"MQTT TLS file {path} does not exist: correct the path")
+        if self.key_file is not None:
+            refuse_open(self.key_file, "our private key")
         try:
             context = ssl.create_default_context(cafile=self.ca_file)
             context.sslsocket_class = _TidySocket

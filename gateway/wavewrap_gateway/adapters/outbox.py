@@ -1,22 +1,21 @@
 """The durable outbox: a ``runtime.storage.Storage`` whose messages lie in a file that a thread of its own writes.
 
-The loop only enqueues. The thread commits what has gathered after 20 ms or 200 changes; what the broker has acknowledged by then is
-never written. Where the file cannot be written (disk full, no right, in use), messages are kept in memory within tighter bounds, one
-line says so, and the file is tried again; a corrupt file is set aside and a new one begun. Nothing here ever waits for the disk in the
-loop's thread.
+The loop gathers changes for 20 ms, or 200 of them, and hands them over for one commit. What the broker has acknowledged by then is never
+written, and while it always has, the thread sleeps. Where the file cannot be written (disk full, no right, in use), messages are kept in
+memory within tighter bounds, one line says so, and the file is tried again; a corrupt file is set aside and a new one begun. Nothing here
+ever waits for the disk in the loop's thread.
 """
 
 import asyncio
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
 
+from wavewrap_gateway.adapters.outbox_batch import Batch, Opened, Trouble
 from wavewrap_gateway.adapters.outbox_file import FileCorruptError, FileUnusableError, OutboxFile, Runs
 from wavewrap_gateway.core.telemetry import SampleRuns
-from wavewrap_gateway.runtime.publishing import DataClass
+from wavewrap_gateway.runtime.publishing import DataClass, SampleRun
 from wavewrap_gateway.runtime.storage import MEMORY_BOUNDS, Bounds, Kept, Lost, Page, Shelf, StorageListener, StorageSize
 
 __all__ = ["Outbox", "Trouble"]
@@ -35,35 +34,6 @@ OPEN_S, CLOSE_S = 10.0, 5.0
 """Longest waits for a disk, to open the file and for the last commit; one that hangs is left behind."""
 
 _CORRUPT_KEPT = 3
-
-
-@dataclass(frozen=True, slots=True)
-class Trouble:
-    """The file failed, or works again: one line for a person."""
-
-    kind: Literal["outbox_in_memory", "outbox_restored", "outbox_set_aside"]
-    text: str
-
-
-@dataclass(slots=True)
-class _Batch:
-    """What the loop wants of the thread."""
-
-    appended: list[Kept] = field(default_factory=list)
-    removed: dict[int, DataClass] = field(default_factory=dict)
-    asked: list[Callable[[], object]] = field(default_factory=list)
-
-    def __len__(self) -> int:
-        return len(self.appended) + len(self.removed) + len(self.asked)
-
-
-@dataclass(frozen=True, slots=True)
-class _Opened:
-    """What the file held when it was opened."""
-
-    size: StorageSize
-    last_number: int
-    runs: Runs
 
 
 class Outbox:
@@ -87,11 +57,15 @@ class Outbox:
         self._thread: threading.Thread | None = None
         # Shared, under the lock.
         self._lock = threading.Lock()
-        self._batch = _Batch()
+        self._batch = Batch()
         self._woken = threading.Event()
-        self._urgent = threading.Event()
         self._closing = False
         # The loop's.
+        self._pending: dict[int, Kept] = {}
+        self._removed: dict[int, DataClass] = {}
+        self._noted: list[SampleRun] = []
+        self._noted_unix_s = 0.0
+        self._timer: asyncio.TimerHandle | None = None
         self._settled: set[int] = set()
         self._size = StorageSize(0, 0, None, in_file=False)
         self._found = 0
@@ -120,7 +94,7 @@ class Outbox:
         self._loop = asyncio.get_running_loop()
         # Above every number of an earlier run, should the file come only later.
         self.next_number = int(self._unix_s() * 1e6)
-        opened: asyncio.Future[_Opened] = self._loop.create_future()
+        opened: asyncio.Future[Opened] = self._loop.create_future()
         self._thread = threading.Thread(target=self._work, args=(opened,), name="outbox", daemon=True)
         self._thread.start()
         try:
@@ -136,10 +110,7 @@ class Outbox:
 
     async def close(self) -> None:
         """Commit what is left and close the file; a disk that hangs is left behind."""
-        with self._lock:
-            self._closing = True
-        self._urgent.set()
-        self._woken.set()
+        self._hand_over(closing=True)
         if self._thread is not None:
             await asyncio.to_thread(self._thread.join, CLOSE_S)
 
@@ -153,52 +124,62 @@ class Outbox:
 
     def append(self, kept: Kept) -> None:
         """As the port says."""
-        lost: Lost | None = None
-        with self._lock:
-            self._batch.appended.append(kept)
-            if len(self._batch.appended) > self._memory.rows:
-                lost = self._lose_oldest(self._batch.appended)
-        self._wake()
-        if lost is not None:
-            self._note_done({}, [lost], "outbox full", self._size)
-
-    @staticmethod
-    def _lose_oldest(appended: list[Kept]) -> Lost:
-        """The thread takes nothing any more: a disk that hangs must not cost all the memory."""
-        telemetry = (at for at, kept in enumerate(appended) if kept.message.data_class is DataClass.TELEMETRY)
-        kept = appended.pop(next(telemetry, 0))
-        return Lost(kept.number, kept.message.samples)
+        self._pending[kept.number] = kept
+        self._gather()
 
     def remove(self, kept: Kept) -> None:
         """As the port says."""
-        self._settled.add(kept.number)
+        if self._pending.pop(kept.number, None) is None:
+            self._settled.add(kept.number)
+            self._removed[kept.number] = kept.message.data_class
+            self._gather()
+            return
+        if kept.message.samples is not None:
+            self._noted.append(kept.message.samples)
+        if self._unix_s() - self._noted_unix_s >= RUNS_S:
+            self._hand_over()
+        elif not self._pending and not self._removed and self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    def _gather(self) -> None:
+        if len(self._pending) + len(self._removed) >= GATHER_CHANGES:
+            self._hand_over()
+        elif self._timer is None and self._loop is not None:
+            self._timer = self._loop.call_later(GATHER_S, self._hand_over)
+
+    def _hand_over(self, question: Callable[[], object] | None = None, *, closing: bool = False) -> None:
+        """Give the thread what has gathered. One that takes nothing any more, on a disk that hangs, must not cost all the memory."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
         with self._lock:
-            self._batch.removed[kept.number] = kept.message.data_class
-        self._wake()
+            self._batch.appended += self._pending.values()
+            self._batch.removed |= self._removed
+            self._batch.noted += self._noted
+            self._batch.asked += [] if question is None else [question]
+            self._closing |= closing
+            excess = len(self._batch.appended) - max(self._memory.rows, GATHER_CHANGES)
+            lost = self._batch.lose(excess) if excess > 0 else []
+        self._pending.clear()
+        self._removed = {}
+        self._noted.clear()
+        self._noted_unix_s = self._unix_s()
+        self._woken.set()
+        if lost:
+            self._note_done({}, lost, "outbox full", self._size)
 
     def fetch(self, data_class: DataClass, ticket: int, after: int, limit: int, skip_paths: frozenset[str]) -> None:
         """As the port says; what was handed in before is among it."""
-        self._ask(lambda: self._fetch(data_class, ticket, after, limit, skip_paths))
+        self._hand_over(lambda: self._fetch(data_class, ticket, after, limit, skip_paths))
 
     def expire(self, path: str, before_unix_s: float, reason: str) -> None:
         """As the port says."""
-        self._ask(lambda: self._expire(path, before_unix_s, reason))
+        self._hand_over(lambda: self._expire(path, before_unix_s, reason))
 
     def size(self) -> StorageSize:
         """As of the last commit."""
         return self._size
-
-    def _ask(self, question: Callable[[], object]) -> None:
-        with self._lock:
-            self._batch.asked.append(question)
-        self._urgent.set()
-        self._woken.set()
-
-    def _wake(self) -> None:
-        if len(self._batch.appended) + len(self._batch.removed) >= GATHER_CHANGES:
-            self._urgent.set()
-        if not self._woken.is_set():
-            self._woken.set()
 
     # In the loop, called by the thread.
 
@@ -220,8 +201,10 @@ class Outbox:
             self._listener.on_lost(gone, reason)
 
     def _note_wiped(self, rows: int, safe: frozenset[int]) -> None:
+        with self._lock:
+            handed_over = {kept.number for kept in self._batch.appended}
         if self._listener is not None:
-            self._listener.on_wiped(rows, safe, "outbox file corrupt")
+            self._listener.on_wiped(rows, safe | self._pending.keys() | handed_over, "outbox file corrupt")
 
     def _note_found(self, rows: int) -> None:
         self._found = rows
@@ -230,23 +213,21 @@ class Outbox:
 
     # The thread.
 
-    def _work(self, opened: "asyncio.Future[_Opened]") -> None:
+    def _work(self, opened: "asyncio.Future[Opened]") -> None:
         self._try_open()
-        found = _Opened(self._measure(), 0, {})
+        found = Opened(self._measure(), 0, {})
         if self._file is not None:
             try:
-                found = _Opened(self._measure(), self._file.last_number(), self._file.sample_runs())
+                found = Opened(self._measure(), self._file.last_number(), self._file.sample_runs())
             except (FileUnusableError, FileCorruptError) as cause:
                 self._fail(FileUnusableError(str(cause)))
             self._runs = {wrap: (boot_id, SampleRuns(runs)) for (wrap, boot_id), runs in found.runs.items()}
         self._tell(opened.set_result, found)
         while True:
             self._woken.wait(None if not self._in_trouble else RETRY_S)
-            self._urgent.wait(GATHER_S)
             with self._lock:
-                batch, self._batch = self._batch, _Batch()
+                batch, self._batch = self._batch, Batch()
                 self._woken.clear()
-                self._urgent.clear()
                 closing = self._closing
             self._commit(batch, closing=closing)
             for question in batch.asked:
@@ -256,10 +237,10 @@ class Outbox:
         if self._file is not None:
             self._file.close()
 
-    def _commit(self, batch: _Batch, *, closing: bool) -> None:
+    def _commit(self, batch: Batch, *, closing: bool) -> None:
         now_s = self._unix_s()
-        for kept in batch.appended:
-            self._note_samples(kept)
+        for run in (*batch.noted, *(kept.message.samples for kept in batch.appended)):
+            self._note_samples(run)
         fresh = [kept for kept in batch.appended if kept.number not in batch.removed]
         taken = {kept.number for kept in batch.appended if kept.number in batch.removed}
         for number, data_class in batch.removed.items():
@@ -272,7 +253,7 @@ class Outbox:
             self._try_open()
             if self._file is not None and self._file.rows:
                 self._tell(self._note_found, self._file.rows)
-        runs_due = bool(self._unwritten_runs) and (closing or now_s - self._runs_unix_s >= RUNS_S)
+        runs_due = bool(self._unwritten_runs) and (closing or bool(batch.noted) or now_s - self._runs_unix_s >= RUNS_S)
         if self._file is not None and (len(self._shelf) or self._unremoved or runs_due) and now_s >= self._retry_unix_s:
             lost += self._write(self._file, now_s)
         lost += self._shelf.trim(now_s)
@@ -305,8 +286,7 @@ class Outbox:
         self._recover()
         return lost
 
-    def _note_samples(self, kept: Kept) -> None:
-        run = kept.message.samples
+    def _note_samples(self, run: SampleRun | None) -> None:
         if run is None or run.count == 0:
             return
         known = self._runs.get(run.wrap)

@@ -34,26 +34,31 @@ from wavewrap_protocol.requests import (
     BoostRequest,
     CommandName,
     ForgetRequest,
-    HealthData,
     HealthRequest,
+    PairRequest,
+    PauseRequest,
+    ProgramsRequest,
+    RenameRequest,
+    ResumeRequest,
+    ScanRequest,
+    SelectRequest,
+    SessionsRequest,
+    StartRequest,
+    StopRequest,
+)
+from wavewrap_protocol.responses import (
+    HealthData,
     HeardWrap,
     KnownWrapInfo,
     PairData,
-    PairRequest,
-    PauseRequest,
+    PastSession,
     ProgramInfo,
     ProgramsData,
-    ProgramsRequest,
     Reason,
-    RenameRequest,
-    ResumeRequest,
     RunningSession,
     ScanData,
-    ScanRequest,
-    SelectRequest,
-    StartRequest,
+    SessionsData,
     StopData,
-    StopRequest,
     WrapHealth,
 )
 
@@ -97,6 +102,7 @@ class Commands:
             CommandName.RENAME: self._rename,
             CommandName.FORGET: self._forget,
             CommandName.PROGRAMS: self._programs,
+            CommandName.SESSIONS: self._sessions,
             CommandName.HEALTH: self._health,
         }
 
@@ -237,6 +243,9 @@ class Commands:
                 unusable.append(str(cause))
         return ProgramsData(programs=programs, unusable=unusable)
 
+    async def _sessions(self, request: SessionsRequest) -> SessionsData:
+        return await asyncio.to_thread(_read_history, self._config.store.get_secret_value(), request.limit)
+
     # Wraps.
 
     def _require_idle_radio(self, what: str) -> None:
@@ -327,6 +336,27 @@ class Commands:
                 )
             )
         return HealthData(gateway=self._bridge.health(), wraps=wraps, sessions=[_running(one) for one in self._desk.sessions])
+
+
+def _read_history(place: str, limit: int) -> SessionsData:
+    from wavewrap_gateway.adapters.store_reader import list_sessions  # here, because SQLAlchemy takes its time and memory to load
+
+    return SessionsData(
+        sessions=[
+            PastSession(
+                id=one.session_id,
+                gateway=one.gateway,
+                program=one.program,
+                state=one.state.value,
+                reason=one.reason or "",
+                started_unix_s=one.started_unix_s,
+                ended_unix_s=one.ended_unix_s,
+                planned_s=one.planned_s,
+                wraps=list(one.wraps),
+            )
+            for one in list_sessions(place, limit)
+        ]
+    )
 
 
 def _running(session: SessionRunner) -> RunningSession:

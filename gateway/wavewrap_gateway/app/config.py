@@ -17,6 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field, Secret, SecretStr, StringCons
 from pydantic_settings import BaseSettings, EnvSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict, SettingsError
 
 from wavewrap_gateway.adapters.mqtt_settings import MqttSettings
+from wavewrap_gateway.adapters.private_files import refuse_open
 from wavewrap_gateway.adapters.store_place import check_place, mask_place
 from wavewrap_gateway.core.key_lines import locate_keys
 from wavewrap_gateway.core.request_rules import DEFAULT_COMMANDS
@@ -27,6 +28,7 @@ from wavewrap_protocol.errors import UsageError
 from wavewrap_protocol.limits import CEILING_DEFAULT_MMHG, CEILING_MAX_MMHG
 from wavewrap_protocol.payloads import WrapId
 from wavewrap_protocol.requests import CommandName
+from wavewrap_protocol.toml_files import FILE_MAX_BYTES
 
 __all__ = [
     "CommandsConfig",
@@ -55,6 +57,10 @@ class MqttConfig(BaseModel):
     url: SecretStr | None = None
     username: str | None = None
     password: SecretStr | None = None
+    password_file: Path | None = Field(default=None, description="file with the password alone, closed to others")
+    fallbacks: tuple[str, ...] = Field(default=(), description="further brokers of the same cluster, each host or host:port")
+    listen: str = Field(default="127.0.0.1", description="address of the gateway's own broker; any but loopback needs users_file")
+    users_file: Path | None = Field(default=None, description="who may log in to the gateway's own broker; wavewrap broker-user makes it")
     ca_file: Path | None = None
     cert_file: Path | None = None
     key_file: Path | None = None
@@ -66,8 +72,13 @@ class MqttConfig(BaseModel):
         """The broker to use, ``None`` for the embedded one. Raises :class:`UsageError`."""
         if self.url is None:
             return None
-        given = self.model_dump(exclude={"url", "patience_s", "idle_telemetry"}, exclude_none=True)
+        given = self.model_dump(exclude={"url", "patience_s", "idle_telemetry", "listen", "users_file"}, exclude_none=True)
         return MqttSettings.from_url(self.url.get_secret_value(), **given)
+
+    def settings_of_own(self, url: str, version: str) -> MqttSettings:
+        """For the gateway's own broker at ``url``. Raises :class:`UsageError`."""
+        given = self.model_dump(include={"username", "password", "password_file", "base_topic"}, exclude_none=True)
+        return MqttSettings.from_url(url, version=version, **given)
 
 
 class CommandsConfig(BaseModel):
@@ -212,6 +223,8 @@ def load_config(path: Path | None = None, radio: str | None = None, broker: str 
     """
     text, origin = _read(path)
     table = _parse(text, origin)
+    if _holds_secret(table):
+        refuse_open(Path(origin), "a password")
     in_environment = _environment()
     try:
         config = GatewayConfig(**table)
@@ -245,11 +258,23 @@ def _read(path: Path | None) -> tuple[str, str]:
     if path is None and not chosen.exists():
         return "", str(chosen)
     try:
-        return chosen.read_text(encoding="utf-8"), str(chosen)
+        with chosen.open("rb") as file:
+            data = file.read(FILE_MAX_BYTES + 1)
+        if len(data) > FILE_MAX_BYTES:
+            raise UsageError(f"{chosen}: larger than {FILE_MAX_BYTES} bytes, so it is no configuration: give another with --config")
+        return data.decode("utf-8"), str(chosen)
     except OSError as cause:
         raise UsageError(f"{chosen}: cannot be read ({cause.strerror}): give another with --config") from cause
     except UnicodeDecodeError as cause:
         raise UsageError(f"{chosen}: byte {cause.start} is not UTF-8: save the file as UTF-8") from cause
+
+
+def _holds_secret(table: dict[str, Any]) -> bool:
+    """Whether a password stands in the file itself, of the broker or of the store."""
+    mqtt = table.get("mqtt")
+    mqtt = mqtt if isinstance(mqtt, dict) else {}
+    store = str(table.get("store", ""))
+    return "password" in mqtt or "@" in str(mqtt.get("url", "")) or mask_place(store) != store
 
 
 def _parse(text: str, origin: str) -> dict[str, Any]:

@@ -182,8 +182,9 @@ async def open_daemon(config: GatewayConfig, rng: Random, port: int, progress: C
         async def clean_up(name: str, serial: str | None) -> None:
             # What was published under the old name goes first, or it would come back.
             await publisher.drain(DRAIN_S)
+            taken = name in {fleet.name_of(known) for known in fleet.known}
             for row in TOPICS.values():
-                if row.retained and "{wrap}" in row.path:
+                if row.retained and "{wrap}" in row.path and not taken:
                     requests.retain(f"{settings.base_topic}/{row.path.format(wrap=name)}", b"")
             if home.enabled and serial is not None:
                 discovery.remove(wrap_id(topic_name(serial)))

@@ -19,8 +19,9 @@ TOKEN_BYTES = 24
 
 def dashboard_settings(config: GatewayConfig, broker: MqttSettings) -> str:
     """As JSON, secrets in clear: for a pipe, never for a log. Raises :class:`UsageError` when the token cannot be kept."""
-    secret = broker.password.get_secret_value() if broker.password is not None else None
-    address = broker.model_dump(mode="json", exclude={"version", "password"}) | {"password": secret}
+    login = broker.login()
+    address = broker.model_dump(mode="json", include={"host", "port", "tls", "username", "ca_file", "cert_file", "key_file", "base_topic"})
+    address["password"] = None if login is None else login[1]
     return json.dumps(
         {
             "broker": address,

@@ -1,9 +1,7 @@
 """Looks at the machine and says what it thinks of it: reads the facts, has the core judge them, in the order worth mending."""
 
 import os
-import stat
 import sys
-import tomllib
 from pathlib import Path
 
 from platformdirs import user_data_path
@@ -34,7 +32,8 @@ async def examine(machine: Machine, path: Path | None = None, radio: str | None 
     verdicts += await _radio(machine, system, radio or (config.radio if config is not None else "platform"))
     if config is not None:
         settings = config.mqtt.settings()
-        verdicts.append(judge_broker(await read_broker(settings, f"wavewrap-doctor-{config.gateway}-{os.getpid()}")))
+        for one in (None,) if settings is None else settings.targets():
+            verdicts.append(judge_broker(await read_broker(one, f"wavewrap-doctor-{config.gateway}-{os.getpid()}")))
     verdicts += [*judge_clock(read_clock(), system), judge_pacing(read_pacing())]
     verdicts.append(judge_folder("config folder", read_folder(config_path().parent), written=False))
     verdicts.append(judge_folder("data folder", read_folder(user_data_path("wavewrap")), written=True))
@@ -63,12 +62,5 @@ def _read_config(path: Path | None, radio: str | None, broker: str | None) -> tu
         config = load_config(path, radio, broker)
         config.mqtt.settings()
     except UsageError as cause:
-        return ConfigFacts(str(chosen), exists, str(cause), exposed=False), None
-    return ConfigFacts(str(chosen), exists, None, exposed=exists and _exposes(chosen)), config
-
-
-def _exposes(path: Path) -> bool:
-    """Whether a file that others can read, and that is known to be valid, gives the broker's password away."""
-    in_file = tomllib.loads(path.read_text(encoding="utf-8")).get("mqtt", {})
-    secret = "password" in in_file or "@" in in_file.get("url", "")
-    return secret and bool(path.stat().st_mode & stat.S_IROTH)
+        return ConfigFacts(str(chosen), exists, str(cause)), None
+    return ConfigFacts(str(chosen), exists, None), config

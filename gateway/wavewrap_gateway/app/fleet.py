@@ -9,7 +9,10 @@ from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
+from pydantic import TypeAdapter, ValidationError
+
 from wavewrap_gateway.adapters.ble import BleakRadio, forget_bond
+from wavewrap_gateway.adapters.private_files import read_text_if_there, replace_file
 from wavewrap_gateway.app.config import GatewayConfig
 from wavewrap_gateway.app.known_wraps import KnownWrap, load_known_wraps
 from wavewrap_gateway.core.link_state import Ready
@@ -18,11 +21,14 @@ from wavewrap_gateway.runtime.pairing_steps import Paired
 from wavewrap_gateway.runtime.wrap import Wrap
 from wavewrap_gateway.runtime.wrap_keeper import Held, WrapKeeper
 from wavewrap_protocol.errors import LinkError, UsageError
+from wavewrap_protocol.payloads import WrapId
 
 __all__ = ["Fleet"]
 
 LOOK_S = 2.0
 """How often the file is looked at. Choice: a rename on the command line is seen before one has looked up."""
+
+_CALLED: TypeAdapter[dict[str, WrapId]] = TypeAdapter(dict[str, WrapId])
 
 _log = logging.getLogger(__name__)
 
@@ -40,8 +46,9 @@ class Fleet:
         self._file = load_known_wraps(config.known_wraps)
         self._changing = asyncio.Lock()
         self._stamp = _stamp(config.known_wraps)
+        self._announced = config.known_wraps.with_name("announced.json")
         self.on_gone: Callable[[str, str | None], Awaitable[None]] = _nobody
-        self._agree()
+        self._called = self._read_announced()
 
     @property
     def known(self) -> tuple[KnownWrap, ...]:
@@ -175,7 +182,10 @@ class Fleet:
             self._bridge.remove(wrap)
 
     async def keep_following(self, may_change: Callable[[], bool]) -> None:
-        """See what others write into the file, until cancelled; not while ``may_change`` says no, as in a session."""
+        """See what others wrote and write into the file, until cancelled; not while ``may_change`` says no, as in a session."""
+        async with self._changing:
+            # What was renamed or forgotten while no daemon ran is still called as it was on the broker.
+            await self._follow_file()
         while True:
             await asyncio.sleep(LOOK_S)
             async with self._changing:
@@ -204,8 +214,22 @@ class Fleet:
         self._stamp = _stamp(self._config.known_wraps)
         self._names.clear()
         self._names.update(self._file.names(self._config.names))
-        self._called = {known.serial: self.name_of(known) for known in self.known}
+        called = {known.serial: self.name_of(known) for known in self.known}
+        if called != self._called or not self._announced.exists():
+            self._called = called
+            try:
+                replace_file(self._announced, _CALLED.dump_json(called, indent=2).decode() + "\n")
+            except UsageError as cause:
+                _log.warning("old names may stay on the broker: %s", cause)
         self._keeper.hold(Held(known.serial, known.address) for known in self.known)
+
+    def _read_announced(self) -> dict[str, str]:
+        """What the wraps were called when this was last written, by serial number. Raises :class:`UsageError` for a broken file."""
+        text = read_text_if_there(self._announced)
+        try:
+            return {} if text is None else _CALLED.validate_json(text)
+        except ValidationError:
+            raise UsageError(f"{self._announced}: cannot be read: remove it; old names may then stay on the broker") from None
 
 
 def _stamp(path: Path) -> tuple[int, int] | None:

@@ -70,10 +70,10 @@ class Gateway:
 
 async def start_embedded_broker(stack: AsyncExitStack, config: GatewayConfig, port: int = 0) -> tuple[MqttSettings, EmbeddedBroker]:
     """A broker of our own that ends with ``stack``. Raises :class:`wavewrap_protocol.errors.BrokerError`."""
-    broker = EmbeddedBroker(port)
+    broker = EmbeddedBroker(port, config.mqtt.listen, config.mqtt.users_file)
     stack.push_async_callback(broker.close)
     url = await broker.start()
-    return MqttSettings.from_url(url, base_topic=config.mqtt.base_topic, version=EMBEDDED_VERSION), broker
+    return config.mqtt.settings_of_own(url, EMBEDDED_VERSION), broker
 
 
 def boot_number(wall_s: float) -> int:

@@ -32,6 +32,13 @@ class Mosquitto:
         """For a gateway."""
         return f"mqtt://127.0.0.1:{self.port}"
 
+    @property
+    def pid(self) -> int:
+        """Of the running broker. Raises :class:`LocalError` when it does not run."""
+        if self._process is None:
+            raise LocalError("mosquitto does not run")
+        return self._process.pid
+
     def start(self) -> None:
         """Start, and wait until it accepts connections. Raises :class:`LocalError`."""
         places = os.pathsep.join([os.environ.get("PATH", ""), "/usr/sbin", "/usr/local/sbin"])  # Debian's PATH of a user lacks the first

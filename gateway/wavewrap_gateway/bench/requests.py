@@ -30,7 +30,10 @@ LIMIT_MS = 100.0
 FLOOD_HZ = 200.0
 """Other requests. Choice: more than a broker full of clients sends; a daemon that keeps up answers them all."""
 
-OUTAGE_S = 8.0
+OUTAGE_S = 15.0
+BACKFILL_HZ = 30
+"""Fifteen seconds of two wraps at ten batches a second are ten seconds of backfill, longer than the measurement."""
+
 START_S = 40.0
 PAUSE_S = 0.02
 
@@ -74,7 +77,11 @@ async def _daemon(folder: Path, radio: str, settings: MqttSettings) -> AsyncIter
     """A daemon with a home of its own that knows the simulated wraps, which serve everybody."""
     home = folder / "wavewrap"
     home.mkdir()
-    text = f'gateway = "bench"\nradio = "{radio}"\n[mqtt]\nurl = "{settings.safe_url}"\n[commands]\nallow = ["start", "health"]\n'
+    # Samples at all times, and slowly when they are late: so there is a backfill to answer beside.
+    text = (
+        f'gateway = "bench"\nradio = "{radio}"\n[mqtt]\nurl = "{settings.safe_url}"\nidle_telemetry = true\n'
+        f'[outbox]\nbackfill_per_s = {BACKFILL_HZ}\n[commands]\nallow = ["start", "health"]\n'
+    )
     home.joinpath("config.toml").write_text(text, encoding="utf-8")
     wraps = [
         {

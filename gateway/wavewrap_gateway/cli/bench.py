@@ -9,7 +9,9 @@ from typing import Annotated, Any
 
 import typer
 
+from wavewrap_gateway.bench.cluster import NODE_KILLS, bench_cluster
 from wavewrap_gateway.bench.data import FADES_S, KILLS, QUIET_S, bench_data, bench_data_short
+from wavewrap_gateway.bench.fleet import FOR_S, GATEWAYS, bench_fleet
 from wavewrap_gateway.bench.gateway import bench_gateway
 from wavewrap_gateway.bench.host import bench_host
 from wavewrap_gateway.bench.report import BenchReport, print_report
@@ -26,6 +28,7 @@ _BENCHES: dict[str, Callable[[], Coroutine[Any, Any, BenchReport]]] = {
     "gateway": bench_gateway,
     "requests": bench_requests,
     "throughput": bench_throughput,
+    "fleet": bench_fleet,
     "data": bench_data_short,
 }
 """What ``all`` runs here; ``timing`` runs in a program of its own and brings the host's rows with it."""
@@ -54,6 +57,22 @@ def throughput(
 ) -> None:
     """Messages a second from payload to subscriber through the outbox file, beside persist-queue's SQLiteAckQueue."""
     _finish([asyncio.run(bench_throughput(messages))], as_json)
+
+
+@app.command("fleet")
+def fleet(
+    gateways: Annotated[int, typer.Option(min=1, max=500, help="How many.")] = GATEWAYS,
+    for_s: Annotated[float, typer.Option("--for", min=1.0, help="Seconds of load.")] = FOR_S,
+    as_json: JsonOption = False,
+) -> None:
+    """The message load of 200 gateways with two wraps each, from one process into one mosquitto."""
+    _finish([asyncio.run(bench_fleet(gateways, for_s))], as_json)
+
+
+@app.command("cluster")
+def cluster(kills: Annotated[int, typer.Option(min=0, help="How many.")] = NODE_KILLS, as_json: JsonOption = False) -> None:
+    """A gateway on three replicating NATS nodes; the node that it is on is killed, time and again."""
+    _finish([asyncio.run(bench_cluster(kills))], as_json)
 
 
 @app.command("data")

@@ -20,7 +20,7 @@ __all__ = ["dashboard"]
 
 def dashboard(
     broker: Annotated[
-        str | None, typer.Option("--broker", help="MQTT broker of the gateway, mqtt://user:password@host:port; none: the configured one.")
+        str | None, typer.Option("--broker", help="MQTT broker of the gateway, mqtt://host:port; none: the configured one, login and all.")
     ] = None,
     port: Annotated[int | None, typer.Option(min=0, max=65535, help="Port on 127.0.0.1 instead of the configured one; 0: any.")] = None,
     config: ConfigOption = None,

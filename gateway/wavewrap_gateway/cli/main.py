@@ -12,6 +12,7 @@ from wavewrap_gateway.cli import (
     bench,
     board,
     board_fit,
+    broker_user,
     config,
     dashboard,
     demo,
@@ -48,6 +49,7 @@ app.command("forget")(wraps.forget)
 app.command("run")(run.run)
 app.command("gateway")(gateway.gateway)
 app.command("doctor")(doctor.doctor)
+app.command("broker-user")(broker_user.broker_user)
 app.command("dashboard")(dashboard.dashboard)
 app.command("acknowledge")(acknowledge.acknowledge)
 app.add_typer(wraps.app, name="wraps")

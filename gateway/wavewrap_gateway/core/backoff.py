@@ -1,10 +1,14 @@
 """How long to wait before the next attempt."""
 
-__all__ = ["RECONNECT_DELAYS_S", "Backoff"]
+__all__ = ["RADIO_DELAYS_S", "RECONNECT_DELAYS_S", "Backoff"]
 
 RECONNECT_DELAYS_S = (0.1, 0.25, 0.5, 1.0, 2.0, 4.0)
 """Choice, after the practice of long-lived BLE clients: the first retries are near-immediate, because most losses are short, and the
 last delay stays under the lease so that a session can still be saved."""
+
+
+RADIO_DELAYS_S = (0.1, 0.25, 0.5, 1.0, 2.0)
+"""While the gateway's own radio is down. Choice: to ask it takes no air, and a daemon that was restarted is there in a second or two."""
 
 
 class Backoff:

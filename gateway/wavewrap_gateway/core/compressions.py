@@ -49,7 +49,7 @@ class Compression:
 
     ``onset_s``: from the step until :data:`ONSET_MMHG`. ``lag_s``: how much later than the set-point the pressure passed
     :data:`REACHED` of the target. ``fall_mmhg_s``: rate at which the pressure falls between refills, over 0, at an age of the hold
-    that is the same for all.
+    that is the same for all; ``None`` where the chamber was lowered on the way.
     ``moved_s``: time of the hold spent far from its median. ``vent_tau_s``: time constant of the fall to 15 mmHg.
     ``rest_mmhg``: median once at rest, if it came to rest. ``begin_tick``, ``release_tick``: of its first step and of its release.
     ``peak_mmhg``: highest pressure between them, 0 without a sample. ``rise_s``: from its first step until :data:`REACHED` of the target.
@@ -118,6 +118,8 @@ def _measure(
     settled_s = last_rise_s + ramp_s + max(0.0, lag_s or 0.0) + SETTLE_S
     hold = (time_s >= settled_s) & rising
     aged = hold & (time_s <= settled_s + SLICE_S)
+    # A bladder that was let down on the way creeps the other way: that hold compares with none that was not.
+    lowered = last.target_mmhg < target_mmhg
     venting = time_s >= release_s
     resting = time_s >= release_s + REST_S
     return Compression(
@@ -126,7 +128,7 @@ def _measure(
         target_mmhg,
         onset_s,
         lag_s,
-        _fall(time_s[aged], pressure_mmhg[aged]) if release_s >= settled_s + SLICE_S else None,
+        _fall(time_s[aged], pressure_mmhg[aged]) if release_s >= settled_s + SLICE_S and not lowered else None,
         _moved_s(time_s[hold], pressure_mmhg[hold]),
         _vent_tau_s(time_s[venting], pressure_mmhg[venting]),
         _rest_mmhg(pressure_mmhg[resting]),

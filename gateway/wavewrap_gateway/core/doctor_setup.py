@@ -9,12 +9,11 @@ __all__ = ["BrokerFacts", "ConfigFacts", "DongleFacts", "judge_broker", "judge_c
 
 @dataclass(frozen=True, slots=True)
 class ConfigFacts:
-    """``fault`` is what is wrong with it; ``exposed`` whether a password stands in a file that others can read."""
+    """``fault`` is what is wrong with it."""
 
     path: str
     exists: bool
     fault: str | None
-    exposed: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,9 +41,6 @@ def judge_config(facts: ConfigFacts) -> Verdict:
     if facts.fault is not None:
         remedy = "correct it; wavewrap config show then prints every value with where it came from"
         return Verdict(check="configuration", level=Level.PROBLEM, says=facts.fault, remedy=remedy)
-    if facts.exposed:
-        says = f"{facts.path} holds a password that every user here can read"
-        return Verdict(check="configuration", level=Level.WARNING, says=says, remedy=f"chmod o-r {facts.path}")
     says = f"{facts.path} is valid" if facts.exists else "no file, every value has a default"
     return Verdict(check="configuration", level=Level.OK, says=says)
 

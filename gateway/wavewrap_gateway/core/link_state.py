@@ -1,9 +1,23 @@
 """The state of the link to one wrap, as a sum type: match on it and close with ``assert_never``."""
 
 from dataclasses import dataclass
+from enum import Enum
 from re import sub
 
-__all__ = ["BondLost", "Closed", "Connecting", "Failed", "LinkState", "Lost", "Preparing", "Ready", "Searching", "link_word"]
+__all__ = [
+    "BondLost",
+    "Closed",
+    "Connecting",
+    "Failed",
+    "LinkState",
+    "LossCause",
+    "Lost",
+    "Preparing",
+    "RadioDown",
+    "Ready",
+    "Searching",
+    "link_word",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,12 +42,31 @@ class Ready:
     """Usable."""
 
 
+class LossCause(Enum):
+    """Where an attempt came to its end."""
+
+    REACH = "out of reach"
+    """The wrap was not seen: too far, off, or in somebody else's link."""
+    CONNECT = "no connect"
+    """It was seen, and the link did not become ready."""
+    LINK = "link lost"
+    """The link was ready."""
+
+
 @dataclass(frozen=True, slots=True)
 class Lost:
-    """Down because of ``reason``; tried again in ``retry_in_s``."""
+    """Down by ``cause``, because of ``reason``; tried again in ``retry_in_s``."""
 
+    cause: LossCause
     reason: str
     retry_in_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class RadioDown:
+    """The gateway's own radio does not work because of ``reason``; it is tried again and again until it does."""
+
+    reason: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +88,7 @@ class Closed:
     """Closed on purpose."""
 
 
-LinkState = Searching | Connecting | Preparing | Ready | Lost | Failed | BondLost | Closed
+LinkState = Searching | Connecting | Preparing | Ready | Lost | RadioDown | Failed | BondLost | Closed
 
 
 def link_word(state: LinkState) -> str:

@@ -9,16 +9,8 @@ from typing import Generic, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
-from wavewrap_protocol.requests import (
-    REQUEST_MAX_BYTES,
-    REQUESTS,
-    TTL_MAX_S,
-    CommandName,
-    Reason,
-    Request,
-    StopRequest,
-    Transaction,
-)
+from wavewrap_protocol.requests import REQUEST_MAX_BYTES, REQUESTS, TTL_MAX_S, CommandName, Request, StopRequest, Transaction
+from wavewrap_protocol.responses import Reason
 
 __all__ = [
     "CLOCK_AHEAD_S",
@@ -35,7 +27,7 @@ __all__ = [
 DEFAULT_COMMANDS = (CommandName.STOP, CommandName.PAUSE, CommandName.PROGRAMS, CommandName.HEALTH)
 """Allowed unless the configuration says otherwise. Choice: what only reads or releases, for nobody knows who else is on a broker."""
 
-READING = frozenset({CommandName.PROGRAMS, CommandName.HEALTH})
+READING = frozenset({CommandName.PROGRAMS, CommandName.SESSIONS, CommandName.HEALTH})
 """They change nothing, so a repetition is carried out again, and however many there are, none crowds out another request."""
 
 CLOCK_AHEAD_S = 5.0

@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from wavewrap_gateway.core.advice import explain_fault
 from wavewrap_gateway.core.clock_sync import ClockSync
 from wavewrap_gateway.core.lateness import Lateness
-from wavewrap_gateway.core.link_state import BondLost, Failed, Lost, Ready, link_word
+from wavewrap_gateway.core.link_state import BondLost, Failed, Lost, RadioDown, Ready, link_word
 from wavewrap_gateway.runtime.publishing import BrokerChange, BrokerDown, Publisher
 from wavewrap_gateway.runtime.wrap import Wrap
-from wavewrap_gateway.runtime.wrap_link import Booted, FrameArrived, LinkChanged, LinkEvent, ReportArrived
+from wavewrap_gateway.runtime.wrap_link import Booted, FrameArrived, LinkChanged, LinkEvent, ReportArrived, WrapLink
 from wavewrap_protocol.enums import Fault
 from wavewrap_protocol.limits import VERSION_MAJOR, VERSION_MINOR
 from wavewrap_protocol.payloads import (
@@ -24,6 +24,7 @@ from wavewrap_protocol.payloads import (
     BridgeInfo,
     ClockQuality,
     Devices,
+    LinkCounts,
     Pacing,
     SampleAccount,
     SessionProgress,
@@ -183,7 +184,7 @@ class Bridge:
                 if isinstance(state, Ready):
                     self._publish_devices()
                 self._publish_availability(wrap, isinstance(state, Ready))
-                text = state.reason if isinstance(state, Lost | Failed | BondLost) else link_word(state)
+                text = state.reason if isinstance(state, Lost | RadioDown | Failed | BondLost) else link_word(state)
                 self._publish_event(wrap, f"link_{link_word(state)}", text)
             case ReportArrived(StateReport() as report):
                 fault = "" if report.fault is Fault.NONE else f", fault {report.fault.name.lower()}"
@@ -337,6 +338,7 @@ class Bridge:
             pressure_mmhg=list(picture.pressure_mmhg) if fresh else None,
             target_mmhg=None if target_mmhg is None else [round(value, 2) for value in target_mmhg],
             battery_pct=link.battery_pct,
+            counts=_counts(link),
             clock=clock_quality(link.clock_sync, now_s),
             session=None if view is None else view.progress,
         )
@@ -378,6 +380,21 @@ class Bridge:
                 self._accounts[wrap.name] = account
                 numbered = account.model_copy(update={"seq": self._number(f"{wrap.name}/samples")})
                 self._publisher.publish("wrap_samples", numbered, wrap.name)
+
+
+def _counts(link: WrapLink) -> LinkCounts:
+    counts = link.counts
+    return LinkCounts(
+        losses=counts.losses,
+        reconnects=counts.reconnects,
+        failed_connects=counts.failed_connects,
+        out_of_reach=counts.out_of_reach,
+        radio_downs=counts.radio_downs,
+        lost_bonds=counts.lost_bonds,
+        reboots=counts.reboots,
+        lost_reports=link.lost_reports,
+        garbled=link.garbled,
+    )
 
 
 def clock_quality(sync: ClockSync, now_s: float) -> ClockQuality | None:

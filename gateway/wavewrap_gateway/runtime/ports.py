@@ -3,11 +3,12 @@
 Errors: every method raises only :class:`wavewrap_protocol.errors.LinkError`, as one of the subclasses here where more is known::
 
     LinkError
-    ├── RadioLostError        the radio itself is gone
+    ├── RadioDownError        the radio itself does not work: no wrap's doing, and tried again until it does
     ├── NotPairedError        the wrap wants a paired gateway, and this one is not, or not with a passkey
     ├── PairingRefusedError   the wrap, the person or this gateway broke a pairing off
     ├── BondLostError         the wrap has no key for the bond that this gateway has with it
-    └── BondDoubtedError      a wrap that this gateway has a bond with did not let it in: once is bad luck, see ``runtime.wrap_link``
+    ├── BondDoubtedError      a wrap that this gateway has a bond with did not let it in: once is bad luck, see ``runtime.wrap_link``
+    └── PairingWantedError    a wrap that this gateway has no bond with let it go where one that wants a pairing does: once is bad luck, too
 """
 
 from collections.abc import Awaitable, Callable
@@ -23,9 +24,10 @@ __all__ = [
     "Connection",
     "NotPairedError",
     "PairingRefusedError",
+    "PairingWantedError",
     "Passkey",
     "Radio",
-    "RadioLostError",
+    "RadioDownError",
     "Sighting",
 ]
 
@@ -33,8 +35,8 @@ Passkey = Callable[[], Awaitable[int | None]]
 """Asks a person for the six digits that the wrap shows; ``None`` breaks the pairing off. Called when the wrap shows them."""
 
 
-class RadioLostError(LinkError):
-    """The radio itself is gone for good: trying again cannot help while this process lives."""
+class RadioDownError(LinkError):
+    """The radio itself does not work for now: the adapter is off or pulled out, its daemon, the bus to it or the simulator is gone."""
 
 
 class NotPairedError(LinkError):
@@ -56,6 +58,10 @@ class BondDoubtedError(LinkError):
     """A bond that the wrap has forgotten may show like this, and a bad moment of the radio may, too."""
 
 
+class PairingWantedError(LinkError):
+    """A wrap that wants a pairing may show like this, and a bad moment of the radio may, too."""
+
+
 @dataclass(frozen=True, slots=True)
 class Sighting:
     """One advertisement of a wrap. ``address`` is a radio address, not an identity; ``handle`` belongs to the radio that saw it."""
@@ -70,6 +76,10 @@ class Sighting:
 
 class Connection(Protocol):
     """An open link to one wrap, encrypted where there is a bond. Every call is bounded in time."""
+
+    @property
+    def bonded(self) -> bool | None:
+        """Whether this host had a bond with the wrap when the link was made; ``None`` where the system does not tell."""
 
     @property
     def payload_bytes(self) -> int:

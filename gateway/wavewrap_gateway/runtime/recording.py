@@ -13,6 +13,7 @@ from wavewrap_gateway.runtime.link_events import FrameArrived, LinkEvent
 from wavewrap_gateway.runtime.wrap import Wrap
 from wavewrap_gateway.runtime.wrap_run import WrapRun
 from wavewrap_protocol.payloads import BridgeEvent, SessionSummary, WrapEvent
+from wavewrap_protocol.reports import Telemetry
 
 __all__ = ["HistoryStore", "SessionRecorder"]
 
@@ -47,6 +48,8 @@ class SessionRecorder:
         self._id = head.session_id
         self._unix_s = unix_s
         self._answers = [0] * len(runs)
+        self._begun: list[dict[int, int]] = [{} for _ in runs]
+        """Of every wrap: by epoch, the number of the first sample that came live."""
         self._finished = False
         store.begin(head)
         self._forget: list[Callable[[], None]] = []
@@ -59,6 +62,8 @@ class SessionRecorder:
         if not isinstance(event, FrameArrived):
             return
         frame, sync = event.frame, wrap.link.clock_sync
+        if not self._is_of_session(number, frame):
+            return
         tick = sync.unwrap(frame.tick)
         estimate = sync.estimate
         at_s = None if estimate is None else self._unix_s(estimate.host_at(tick))
@@ -67,6 +72,14 @@ class SessionRecorder:
                 self._id, number, frame.epoch, frame.seq, tick, frame.period_ms, frame.mask, frame.replay, at_s, frame.samples_cmmhg
             )
         )
+
+    def _is_of_session(self, number: int, frame: Telemetry) -> bool:
+        """What is sent again may be older than the session: a gateway asks also for what one before it has not kept."""
+        if not frame.replay:
+            self._begun[number].setdefault(frame.epoch, frame.seq)
+            return True
+        first = self._begun[number].get(frame.epoch)
+        return first is not None and frame.seq >= first
 
     def _on_steps(self, number: int, steps: Sequence[ScheduledStep]) -> None:
         first = self._answers[number]

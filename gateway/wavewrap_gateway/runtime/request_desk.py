@@ -21,7 +21,8 @@ from wavewrap_gateway.core.request_rules import (
     read_transaction,
 )
 from wavewrap_protocol.errors import WavewrapError
-from wavewrap_protocol.requests import REQUESTS, CommandName, Reason, Request, Response, StopData, StopRequest, StopResponse
+from wavewrap_protocol.requests import REQUESTS, CommandName, Request, StopRequest
+from wavewrap_protocol.responses import Reason, Response, StopData, StopResponse
 
 __all__ = ["Handlers", "RequestChannel", "RequestDesk"]
 

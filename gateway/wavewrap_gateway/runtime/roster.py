@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Collection, Sequence
 from contextlib import asynccontextmanager
 
-from wavewrap_gateway.core.link_state import Lost, Ready, link_word
+from wavewrap_gateway.core.link_state import Lost, RadioDown, Ready, link_word
 from wavewrap_gateway.runtime.ports import Radio, Sighting
 from wavewrap_gateway.runtime.wrap import Wrap
 from wavewrap_gateway.runtime.wrap_link import LinkChanged, LinkEvent
@@ -60,7 +60,7 @@ async def _all_ready(wraps: Sequence[Wrap]) -> None:
     losses: dict[Wrap, str] = {}
 
     def on_event(wrap: Wrap, event: LinkEvent) -> None:
-        if isinstance(event, LinkChanged) and isinstance(event.state, Lost):
+        if isinstance(event, LinkChanged) and isinstance(event.state, Lost | RadioDown):
             losses[wrap] = event.state.reason
 
     forget = [wrap.listen(on_event) for wrap in wraps]

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from random import Random
 
 from wavewrap_gateway.core.link_state import BondLost, Failed, Lost, Ready, link_word
-from wavewrap_gateway.runtime.ports import Radio, RadioLostError, Sighting
+from wavewrap_gateway.runtime.ports import Radio, Sighting
 from wavewrap_gateway.runtime.wrap import Wrap
 from wavewrap_protocol.errors import LinkError
 
@@ -60,6 +60,7 @@ class WrapKeeper:
         self._links: dict[str, asyncio.Task[None]] = {}
         self._in_doubt = False
         self._changed = asyncio.Event()
+        self._trouble = ""
 
     def hold(self, held: Iterable[Held]) -> None:
         """From now on hold these; :meth:`release` those that are not to be held any more."""
@@ -96,7 +97,7 @@ class WrapKeeper:
         return state.reason if isinstance(state, Failed | BondLost | Lost) else link_word(state)
 
     async def run(self) -> None:
-        """Hold them until cancelled. Raises :class:`RadioLostError`."""
+        """Hold them until cancelled; a radio that is down is tried until it works."""
         while True:
             self._changed.clear()
             missing = {one.address: one for one in self._held.values() if one.serial not in self._wraps}
@@ -121,11 +122,12 @@ class WrapKeeper:
     async def _look(self, addresses: set[str]) -> list[Sighting]:
         try:
             seen = await self._radio.scan(LOOK_S, lambda seen: addresses <= {one.address for one in seen})
-        except RadioLostError:
-            raise
         except LinkError as cause:
-            _log.warning("looking for wraps: %s", cause)
+            if str(cause) != self._trouble:
+                self._trouble = str(cause)
+                _log.warning("looking for wraps: %s", cause)
             return []
+        self._trouble = ""
         return [one for one in seen if one.address in addresses]
 
     def _take(self, held: Held, sighting: Sighting) -> None:

@@ -11,10 +11,23 @@ from collections.abc import Callable
 from random import Random
 from typing import TypeVar
 
-from wavewrap_gateway.core.backoff import Backoff
+from wavewrap_gateway.core.backoff import RADIO_DELAYS_S, Backoff
 from wavewrap_gateway.core.clock_sync import ClockSync
 from wavewrap_gateway.core.lead import LeadPredictor
-from wavewrap_gateway.core.link_state import BondLost, Closed, Connecting, Failed, LinkState, Lost, Preparing, Ready, Searching
+from wavewrap_gateway.core.link_counts import LinkCounts
+from wavewrap_gateway.core.link_state import (
+    BondLost,
+    Closed,
+    Connecting,
+    Failed,
+    LinkState,
+    LossCause,
+    Lost,
+    Preparing,
+    RadioDown,
+    Ready,
+    Searching,
+)
 from wavewrap_gateway.core.telemetry import SampleLedger
 from wavewrap_gateway.runtime.exchange import Exchange
 from wavewrap_gateway.runtime.link_events import Booted, FrameArrived, LinkChanged, LinkEvent, ReportArrived, WrapIdentity
@@ -23,8 +36,9 @@ from wavewrap_gateway.runtime.ports import (
     BondLostError,
     Connection,
     NotPairedError,
+    PairingWantedError,
     Radio,
-    RadioLostError,
+    RadioDownError,
     Sighting,
 )
 from wavewrap_protocol import uuids
@@ -35,13 +49,16 @@ from wavewrap_protocol.reports import Answer, Capabilities, Telemetry, TimePong,
 
 __all__ = ["Booted", "FrameArrived", "LinkChanged", "LinkEvent", "ReportArrived", "WrapIdentity", "WrapLink"]
 
-SCAN_S = 10.0
+SCAN_S = 4.0
+"""Choice: forty advertisements. No longer, for a scan that its daemon has died under hears nothing to its end, and does not know."""
+
 CONNECT_S = 20.0
 """Choice, as long-lived BLE clients do: a busy adapter needs seconds; the lease has vented the wrap long before."""
 
-BOND_DOUBTS_MAX = 2
-"""So many connects in a row that a bonded, advertising wrap lets time out mean that it has forgotten the bond. Choice: one happens on a
-busy radio; each takes up to 20 s, and whoever waits should know soon."""
+DOUBTS_MAX = 2
+"""So many connects in a row that a bonded, advertising wrap lets time out mean that it has forgotten the bond, and so many that one without
+a bond lets go at once mean that it wants one. Choice: one happens on a busy radio; each takes up to 20 s, and whoever waits should know
+soon."""
 
 SILENCE_CHECK_S = 1.0
 SILENCE_S = 4.5
@@ -76,6 +93,7 @@ class WrapLink:
         self._clock = clock
         self._rng = rng
         self._backoff = Backoff()
+        self._radio_backoff = Backoff(RADIO_DELAYS_S)
         self._state: LinkState = Searching()
         self._exchange: Exchange | None = None
         self._changed = asyncio.Event()
@@ -93,9 +111,9 @@ class WrapLink:
         self.clock_sync = ClockSync()
         self.lead = LeadPredictor()
         self.samples = SampleLedger()
-        self._bond_doubts = 0
-        self.reconnects = 0
-        self.lost_bonds = 0
+        self._doubts = 0
+        self._serves_everybody = False
+        self.counts = LinkCounts()
         self.garbled = 0
         self.lost_reports = 0
 
@@ -111,6 +129,7 @@ class WrapLink:
 
     def _enter(self, state: LinkState) -> None:
         self._state = state
+        self.counts.enter(state)
         self._changed.set()
         _log.info("link %s: %s", self._address, state)
         self._observe(LinkChanged(state))
@@ -134,32 +153,66 @@ class WrapLink:
                 except RemoteError as cause:
                     self._enter(Failed(f"{self._address}: {cause}"))
                     return
-                except (RadioLostError, NotPairedError) as cause:
+                except NotPairedError as cause:
                     self._enter(Failed(str(cause)))
                     return
                 except BondLostError as cause:
-                    self.lost_bonds += 1
                     self._enter(BondLost(str(cause)))
                     return
+                except RadioDownError as cause:
+                    if not (isinstance(self._state, RadioDown) and self._state.reason == str(cause)):
+                        self._enter(RadioDown(str(cause)))
+                    await asyncio.sleep(self._radio_backoff.next_delay_s())
                 except LinkError as cause:
+                    self._radio_backoff.reset()
                     delay_s = self._backoff.next_delay_s()
-                    self._enter(Lost(str(cause), delay_s))
+                    self._enter(Lost(self._loss_cause(), str(cause), delay_s))
                     await asyncio.sleep(delay_s)
-                    self.reconnects += 1
         finally:
             if not isinstance(self._state, Failed | BondLost):
                 self._enter(Closed())
+
+    def _loss_cause(self) -> LossCause:
+        """Of what failed in the state that the link is in."""
+        match self._state:
+            case Ready():
+                return LossCause.LINK
+            case Searching() | RadioDown():
+                return LossCause.REACH
+            case _:
+                return LossCause.CONNECT
 
     async def _connect_once(self) -> None:
         """One connection, from the sighting to its loss, which is always a :class:`LinkError`."""
         sighting = await self._find()
         self._enter(Connecting(sighting.address))
-        connection = await self._connect(sighting)
+        try:
+            connection = await self._radio.connect(sighting, CONNECT_S)
+            await self._use(connection)
+        except BondDoubtedError as cause:
+            if self._is_beyond_doubt():
+                raise BondLostError(self._address) from cause
+            raise
+        except PairingWantedError as cause:
+            if self._is_beyond_doubt() and not self._serves_everybody:
+                raise NotPairedError(
+                    f"{self._address} hangs up on gateways that it is not paired with: open its pairing window and run 'wavewrap pair'"
+                ) from cause
+            raise
+
+    def _is_beyond_doubt(self) -> bool:
+        self._doubts += 1
+        return self._doubts >= DOUBTS_MAX
+
+    async def _use(self, connection: Connection) -> None:
         try:
             self._enter(Preparing())
             self._exchange = Exchange(connection)
             await self._prepare(connection)
             self._backoff.reset()
+            self._radio_backoff.reset()
+            self._doubts = 0
+            self._serves_everybody = connection.bonded is False
             self._enter(Ready())
             await self._stay(connection)
         finally:
@@ -168,27 +221,17 @@ class WrapLink:
                 exchange.fail(LinkError(f"the link to {self._address} was lost"))
             await connection.disconnect()
 
-    async def _connect(self, sighting: Sighting) -> Connection:
-        try:
-            connection = await self._radio.connect(sighting, CONNECT_S)
-        except BondDoubtedError as cause:
-            self._bond_doubts += 1
-            if self._bond_doubts >= BOND_DOUBTS_MAX:
-                raise BondLostError(self._address) from cause
-            raise
-        self._bond_doubts = 0
-        return connection
-
     async def _find(self) -> Sighting:
         if self._first_sighting is not None:
             sighting, self._first_sighting = self._first_sighting, None
             return sighting
-        self._enter(Searching())
+        if not isinstance(self._state, RadioDown):
+            self._enter(Searching())
         found = await self._radio.scan(SCAN_S, lambda seen: any(one.address == self._address for one in seen))
         for one in found:
             if one.address == self._address:
                 return one
-        self._bond_doubts = 0  # out of reach, which explains what was doubted
+        self._doubts = 0  # out of reach, which explains what was doubted
         raise LinkError(f"{self._address} is not advertising: switch the wrap on or bring it nearer")
 
     async def _prepare(self, connection: Connection) -> None:
@@ -201,6 +244,7 @@ class WrapLink:
             self._next_report = None
             self.capabilities = capabilities
             if rebooted:
+                self.counts.reboot()
                 self._observe(Booted(capabilities.boot_id))
         facts = [
             (await connection.read(uuid)).decode("utf-8", errors="replace")

@@ -11,7 +11,7 @@ from random import Random
 from wavewrap_gateway.core.account import SessionAccount
 from wavewrap_gateway.core.advice import FindingKind, describe_fault, explain_end
 from wavewrap_gateway.core.diagnosis import Finding, diagnose
-from wavewrap_gateway.core.link_state import BondLost, Failed
+from wavewrap_gateway.core.link_state import BondLost, Failed, RadioDown
 from wavewrap_gateway.core.safety import limits_for
 from wavewrap_gateway.core.scheduler import ScheduledStep, Scheduler
 from wavewrap_gateway.core.telemetry import SampleLedger
@@ -178,6 +178,8 @@ class WrapRun:
         if isinstance(self.wrap.link.state, Failed | BondLost):
             raise LinkError(f"{name}: {self.wrap.link.state.reason}")
         if self._clock() > self._lease_end_s:
+            if isinstance(self.wrap.link.state, RadioDown):
+                raise LinkError(f"{name} vents by itself, its lease has ended: {self.wrap.link.state.reason}")
             raise LinkError(f"{name} was out of reach until its lease ended and vents by itself: bring it nearer and start again")
 
     async def keep(self) -> None:

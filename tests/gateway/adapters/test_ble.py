@@ -15,7 +15,7 @@ from tests.support.virtual_wraps import GatewayRadio, Station, on_the_air, open_
 
 from wavewrap_gateway.adapters.ble import open_radio
 from wavewrap_gateway.adapters.ble_connection import GATT_TIMEOUT_S
-from wavewrap_gateway.runtime.ports import Connection, RadioLostError, Sighting
+from wavewrap_gateway.runtime.ports import Connection, RadioDownError, Sighting
 from wavewrap_protocol import uuids
 from wavewrap_protocol.commands import Stop
 from wavewrap_protocol.errors import LinkError, UsageError
@@ -245,14 +245,15 @@ def test_a_lost_transport_makes_the_radio_unusable_and_says_so() -> None:
             await asyncio.sleep(1.0)
             gateway.source.on_transport_lost()
             outcome, took_s = await pending
-            assert isinstance(outcome, RadioLostError)
+            assert isinstance(outcome, RadioDownError)
             assert took_s == pytest.approx(1.0, abs=0.01)
             await connection.wait_lost()
             with pytest.raises(LinkError):
                 await connection.read(uuids.CAPABILITIES)
-            for call in (gateway.radio.scan(5.0), gateway.radio.connect(first, 5.0)):
-                with pytest.raises(RadioLostError, match=r"^the controller at pipe is gone: see to the adapter"):
-                    await call
+            with pytest.raises(RadioDownError, match=r"^the controller at pipe is gone: plug the adapter in again"):
+                await gateway.radio.connect(first, 5.0)
+            with pytest.raises(RadioDownError, match=r"^scanning failed \(no controller at pipe: no answer in time\): plug the adapter in"):
+                await gateway.radio.scan(5.0)
             await connection.disconnect()
 
     run_virtual(work())

@@ -7,13 +7,17 @@ import socket
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
+from pydantic import SecretStr
 from tests.support.brokers import Collector, find_free_port
 
 from wavewrap_gateway.adapters.broker import EMBEDDED_VERSION, EmbeddedBroker
+from wavewrap_gateway.adapters.broker_child import PACKET_MAX_BYTES
+from wavewrap_gateway.adapters.broker_users import set_user
 from wavewrap_gateway.adapters.mqtt import MqttPublisher, MqttSettings
-from wavewrap_protocol.errors import BrokerError
+from wavewrap_protocol.errors import BrokerError, UsageError
 from wavewrap_protocol.payloads import BridgeEvent
 
 
@@ -122,3 +126,90 @@ def test_the_child_is_silent_and_imports_without_a_warning() -> None:
     assert done.returncode == 0
     assert done.stdout.startswith(b'{"port": ')
     assert done.stderr == b""
+
+
+def test_another_address_needs_users(tmp_path: Path) -> None:
+    for listen in ("0.0.0.0", "::", "192.0.2.1"):
+        broker = EmbeddedBroker(0, listen)
+        with pytest.raises(UsageError, match=r"anybody there could start a session: give mqtt\.users_file too"):
+            asyncio.run(broker.start())
+        assert broker.pid is None
+    with pytest.raises(UsageError, match=r"mqtt.listen 'home': is no IP address"):
+        asyncio.run(EmbeddedBroker(0, "home").start())
+    users = tmp_path / "users"
+    set_user(users, "attic", SecretStr("geheim-geheim"))
+    users.chmod(0o644)
+    with pytest.raises(UsageError, match="open to every user here: chmod o-rwx"):
+        asyncio.run(EmbeddedBroker(0, "0.0.0.0", users).start())
+
+
+def test_with_users_it_listens_elsewhere_and_lets_in_whom_the_file_names(tmp_path: Path) -> None:
+    users = tmp_path / "users"
+    assert set_user(users, "attic", SecretStr("geheim-geheim"))
+    assert set_user(users, "cellar", SecretStr("anderes-wort"))
+    assert not set_user(users, "attic", SecretStr("neues-geheimnis"))
+    assert users.stat().st_mode & 0o777 == 0o600
+    assert "geheim" not in users.read_text()
+
+    async def scene() -> None:
+        broker = EmbeddedBroker(0, "0.0.0.0", users)
+        url = await broker.start()
+        assert listens(port_of(url), "127.0.0.2")
+
+        async def log_in(**login: str) -> None:
+            publisher = MqttPublisher(MqttSettings.from_url(url, version=EMBEDDED_VERSION, **login), "wavewrap-test")
+            await publisher.start()
+            publisher.publish("bridge_event", event(0))
+            assert await publisher.drain(5.0)
+            await publisher.close()
+
+        await log_in(username="attic", password="neues-geheimnis")
+        await log_in(username="cellar", password="anderes-wort")
+        for login in ({}, {"username": "attic", "password": "geheim-geheim"}, {"username": "stranger", "password": "anderes-wort"}):
+            with pytest.raises(BrokerError):
+                await log_in(**login)
+        await broker.close()
+
+    asyncio.run(scene())
+
+
+@pytest.mark.parametrize(
+    ("name", "password", "says"), [("a:b", "long enough", "a name has 1 to 64"), ("ann", "short", "10 characters or more")]
+)
+def test_users_that_are_no_use_are_refused(name: str, password: str, says: str, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=says) as caught:
+        set_user(tmp_path / "users", name, SecretStr(password))
+    assert password not in str(caught.value)
+    assert not (tmp_path / "users").exists()
+
+
+def test_a_packet_that_is_too_large_ends_its_sender_and_nobody_else() -> None:
+    def publish_packet(body_bytes: int) -> bytes:
+        topic = b"wavewrap/x"
+        left, size = 2 + len(topic) + body_bytes, b""
+        while True:
+            left, digit = divmod(left, 128)
+            size += bytes([digit | (0x80 if left else 0)])
+            if not left:
+                return b"\x30" + size + len(topic).to_bytes(2) + topic
+
+    async def scene() -> None:
+        broker = EmbeddedBroker()
+        port = port_of(await broker.start())
+        async with Collector(port) as collector:
+            for body_bytes, is_kept in ((200_000, True), (PACKET_MAX_BYTES + 1, False)):
+                reader, writer = await asyncio.open_connection("127.0.0.1", port)
+                writer.write(b"\x10\x0d\x00\x04MQTT\x04\x02\x00\x3c\x00\x01" + b"ab"[is_kept : is_kept + 1])
+                assert await reader.readexactly(4) == b"\x20\x02\x00\x00"
+                writer.write(publish_packet(body_bytes))
+                if is_kept:
+                    writer.write(b"x" * body_bytes)
+                    assert await asyncio.to_thread(collector.wait_until, lambda c: bool(c.bodies("wavewrap/x")))
+                else:  # hung up before a byte of the body was sent
+                    async with asyncio.timeout(5.0):
+                        assert await reader.read() == b""
+                writer.close()
+            assert [len(body) for body in collector.bodies("wavewrap/x")] == [200_000]
+        await broker.close()
+
+    asyncio.run(scene())

@@ -9,6 +9,7 @@ from pathlib import Path
 from random import Random
 
 import pytest
+from bleak import BleakClient
 from bumble.core import UUID, AdvertisingData, ProtocolError
 from bumble.device import Connection, Device
 from bumble.hci import Address
@@ -16,8 +17,8 @@ from bumble.host import Host
 from bumble.keys import PairingKeys
 from bumble.pairing import PairingConfig, PairingDelegate
 from bumble.transport.common import AsyncPipeSink
-from tests.support.link_rig import VirtualLinkRig, open_virtual_rig
 from tests.support.virtual_air import CuttableAir
+from tests.support.virtual_link_rig import VirtualLinkRig, open_virtual_rig
 from tests.support.virtual_wraps import open_gateway_radio
 
 from wavewrap_gateway.adapters.ble import BleakRadio, open_radio
@@ -32,7 +33,7 @@ from wavewrap_gateway.runtime.ports import BondDoubtedError, BondLostError, Pair
 from wavewrap_gateway.runtime.wrap import Wrap
 from wavewrap_protocol import uuids
 from wavewrap_protocol.errors import LinkError, UsageError
-from wavewrap_sim.air import AirController
+from wavewrap_sim.air import Air, AirController
 from wavewrap_sim.virtual_time import run_virtual
 
 
@@ -143,7 +144,7 @@ def test_no_window_no_bond_and_the_wrap_says_why(tmp_path: Path) -> None:
         async with open_virtual_rig(tmp_path) as rig:
             with pytest.raises(PairingRefusedError, match=f"^{rig.address} did not pair: its pairing window is closed"):
                 await rig.radio.pair(await sight(rig), typed(123_456), 10.0)
-            assert rig.pairings() == ["refused"]
+            assert await rig.pairings() == ["refused"]
 
     run_virtual(work())
 
@@ -180,6 +181,10 @@ def test_a_person_who_is_too_slow_or_gives_up_leaves_the_radio_usable(tmp_path: 
     run_virtual(work())
 
 
+async def never_measured(_client: BleakClient, _uuid: str) -> int | None:
+    raise AssertionError("no link came about")
+
+
 class _Untold(BumbleBonds):
     """As with BlueZ, which has no word for a bond that is lost."""
 
@@ -188,13 +193,14 @@ class _Untold(BumbleBonds):
 
 def test_where_the_stack_does_not_tell_a_bonded_wrap_that_lets_connects_time_out_is_doubted(tmp_path: Path) -> None:
     async def work() -> None:
-        async with open_virtual_rig(tmp_path) as rig:
+        air = CuttableAir()
+        async with open_virtual_rig(tmp_path, air=air) as rig:
             await pair(rig)
             host = rig.gateway.host
             scanner, client = {"backend": BumbleScanner, "radio": host}, {"backend": BumbleClient, "radio": host}
-            untold = BleakRadio(scanner, client, _Untold(host), host.close, "")
+            untold = BleakRadio(scanner, client, _Untold(host), "", measure=never_measured, revive=host.revive, close=host.close)
             sighting = await sight(rig)
-            rig.station.air.stall(rig.station.controller)
+            air.stall(rig.station.controller(0))
             with pytest.raises(BondDoubtedError, match="if that goes on, it has forgotten this gateway: run 'wavewrap pair'"):
                 await untold.connect(sighting, 5.0)
             wrap = Wrap(untold, sighting, asyncio.get_running_loop().time, Random(1))
@@ -202,7 +208,7 @@ def test_where_the_stack_does_not_tell_a_bonded_wrap_that_lets_connects_time_out
             wrap.listen(lambda _wrap, event: states.append(link_word(event.state)) if isinstance(event, LinkChanged) else None)
             await wrap.link.run()
             assert states == ["connecting", "lost", "searching", "connecting", "bond_lost"]
-            assert wrap.link.lost_bonds == 1
+            assert wrap.link.counts.lost_bonds == 1
             await host.keys.delete(rig.address)
             with pytest.raises(LinkError, match="did not answer within 5 s") as caught:
                 await untold.connect(sighting, 5.0)
@@ -215,7 +221,7 @@ OTHER = "F0:00:00:00:00:09"
 
 
 @asynccontextmanager
-async def other_device(air: CuttableAir, config: PairingConfig) -> AsyncIterator[Device]:
+async def other_device(air: Air, config: PairingConfig) -> AsyncIterator[Device]:
     """A device that calls itself a wrap and pairs by ``config``."""
     controller = AirController("other", link=air, public_address="00:00:5E:00:54:09")
     device = Device(name="other", address=Address(OTHER), host=Host(controller, AsyncPipeSink(controller)))

@@ -161,7 +161,7 @@ def test_a_file_that_turns_corrupt_under_way_costs_only_what_lay_in_it_alone(tmp
             for number in range(400):
                 rig.event(number, "x" * 500)
             await rig.commit()
-            rig.outbox._ask(lambda: damage(rig.outbox))
+            rig.outbox._hand_over(lambda: damage(rig.outbox))
             await rig.commit()
             async with asyncio.timeout(10.0):
                 number = 400
@@ -231,17 +231,17 @@ def test_a_disk_that_hangs_costs_neither_the_loop_nor_all_the_memory(tmp_path: P
 
     async def scene() -> None:
         troubles: list[Trouble] = []
-        outbox = Outbox(tmp_path / "o.sqlite", ROOMY, unix_s, troubles.append, Bounds(100, 1_000_000, 1e6))
+        outbox = Outbox(tmp_path / "o.sqlite", ROOMY, unix_s, troubles.append, Bounds(200, 1_000_000, 1e6))
         await outbox.open()
         rig = Rig(outbox, MessageQueues(outbox, unix_s), troubles)
-        outbox._ask(hang)
+        outbox._hand_over(hang)
         await asyncio.to_thread(asleep.wait)
         for number in range(300):
             rig.telemetry(number)
             rig.event(number)
-        assert rig.queues.drops() == {"outbox full": 500}
+        assert rig.queues.drops() == {"outbox full": 400}
         assert rig.queues.dropped_samples("left") == 300 * BATCH  # telemetry first
-        assert rig.queues.counts().waiting == 100
+        assert rig.queues.counts().waiting == 200
         await outbox.close()
         awake.set()
         await asyncio.to_thread(rig.wait_for_thread)

@@ -48,6 +48,7 @@ def no_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 def write(tmp_path: Path) -> Write:
     def to_file(text: str) -> Path:
         path = tmp_path / "gateway.toml"
+        path.touch(mode=0o600)
         path.write_text(text, encoding="utf-8")
         return path
 
@@ -164,8 +165,8 @@ def test_no_secret_shows_anywhere(write: Write, monkeypatch: pytest.MonkeyPatch)
         (
             'radio = "platform"\nradoi = "usb:0"\n',
             ":2: radoi: ",
-            "unknown key; there are ceiling_mmhg, commands, dashboard, gateway, home_assistant, known_wraps, mqtt, names, outbox, programs, radio, "
-            "record, store",
+            "unknown key; there are ceiling_mmhg, commands, dashboard, gateway, home_assistant, known_wraps, mqtt, names, outbox, programs, "
+            "radio, record, store",
         ),
         ('[mqtt]\n\nurll = "mqtt://geheim"\n', ":3: mqtt.urll: ", "unknown key; there are base_topic, ca_file, cert_file"),
         ("[mqqt]\n", ":1: mqqt: ", "unknown key"),
@@ -292,3 +293,49 @@ def test_a_store_of_another_kind_is_refused_with_its_line(write: Write, place: s
     path = write(f'radio = "platform"\nstore = "{place}"\n')
     with pytest.raises(UsageError, match=rf"{path}:2: store: .*give the path of an? (SQLite )?file, or postgresql://user@host/database"):
         load_config(path)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '[mqtt]\nurl = "mqtt://h"\nusername = "anna"\npassword = "geheim"\n',
+        '[mqtt]\nurl = "mqtt://anna:geheim@h"\n',
+        'store = "postgresql://anna:geheim@h/db"\n',
+    ],
+)
+def test_a_file_with_a_password_that_others_can_read_is_refused(text: str, write: Write) -> None:
+    path = write(text)
+    load_config(path)
+    path.chmod(0o644)
+    for read in (load_config, show_config):
+        with pytest.raises(UsageError, match=r"holds a password and is open to every user here: chmod o-rwx ") as raised:
+            read(path)
+        assert "geheim" not in str(raised.value)
+
+
+def test_a_file_without_a_password_may_be_read_by_all(write: Write) -> None:
+    path = write('[mqtt]\nurl = "mqtt://h"\nusername = "anna"\npassword_file = "/run/secret"\n')
+    path.chmod(0o644)
+    settings = load_config(path).mqtt.settings()
+    assert settings is not None
+    assert settings.password_file == Path("/run/secret")
+
+
+def test_a_file_that_is_too_large_is_no_configuration(write: Write) -> None:
+    with pytest.raises(UsageError, match=r"larger than 1000000 bytes, so it is no configuration"):
+        load_config(write("#" * 1_000_001))
+
+
+def test_fallbacks_come_as_a_list_and_share_login_and_tls(write: Write) -> None:
+    config = load_config(write('[mqtt]\nurl = "mqtts://anna:geheim@one"\nfallbacks = ["two", "three:9000", "[::1]:7"]\n'))
+    settings = config.mqtt.settings()
+    assert settings is not None
+    targets = settings.targets()
+    assert [(one.host, one.port) for one in targets] == [("one", 8883), ("two", 8883), ("three", 9000), ("::1", 7)]
+    assert {(one.username, one.tls, one.fallbacks) for one in targets} == {("anna", True, ())}
+
+
+@pytest.mark.parametrize("address", ["mqtt://two", "anna:geheim@two", "two:0", "two:70000", "two three", ""])
+def test_a_fallback_that_is_no_address_is_refused(address: str, write: Write) -> None:
+    with pytest.raises(UsageError, match="fallback"):
+        load_config(write(f'[mqtt]\nurl = "mqtt://one"\nfallbacks = ["{address}"]\n')).mqtt.settings()

@@ -218,7 +218,7 @@ def _fail(message: Message) -> None:
     [
         ("radios = 1\n", 0o600, Level.PROBLEM, "radios: unknown key; there are", "config show"),
         ('[mqtt]\nurl = "http://x"\n', 0o600, Level.PROBLEM, "MQTT broker: URL scheme 'http' is unknown", "config show"),
-        ('[mqtt]\npassword = "hush"\nusername = "me"\n', 0o644, Level.WARNING, "holds a password that every user", "chmod o-r"),
+        ('[mqtt]\npassword = "hush"\nusername = "me"\n', 0o644, Level.PROBLEM, "holds a password and is open to every user", "config show"),
         ('[mqtt]\npassword = "hush"\nusername = "me"\n', 0o600, Level.OK, "is valid", ""),
         ("ceiling_mmhg = 60\n", 0o644, Level.OK, "is valid", ""),
     ],

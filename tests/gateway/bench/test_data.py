@@ -41,5 +41,5 @@ def test_the_outbox_is_many_times_faster_than_an_ack_queue() -> None:
     found = values(asyncio.run(bench_throughput(messages=2000)))
     assert found["written to the file"] > 50.0
     if importlib.util.find_spec("persistqueue") is not None:
-        assert found["outbox alone / SQLiteAckQueue"] > 5.0
-        assert found["whole path / SQLiteAckQueue"] > 2.0
+        assert found["outbox / SQLiteAckQueue"] > 5.0
+        assert found["whole path / with SQLiteAckQueue"] > 2.0

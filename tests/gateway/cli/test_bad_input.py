@@ -114,12 +114,14 @@ def test_programs(
         (
             "\nradios = 1",
             "gateway.toml:2: radios: unknown key; "
-            "there are ceiling_mmhg, commands, dashboard, gateway, home_assistant, known_wraps, mqtt, names, outbox, programs, radio, record, store",
+            "there are ceiling_mmhg, commands, dashboard, gateway, home_assistant, known_wraps, mqtt, names, outbox, "
+            "programs, radio, record, store",
         ),
         (
             '[mqtt]\nulr = "x"',
             "gateway.toml:2: mqtt.ulr: unknown key; "
-            "there are base_topic, ca_file, cert_file, idle_telemetry, key_file, password, patience_s, url, username",
+            "there are base_topic, ca_file, cert_file, fallbacks, idle_telemetry, key_file, listen, password, password_file, "
+            "patience_s, url, username, users_file",
         ),
         ("ceiling_mmhg = 500", "gateway.toml:1: ceiling_mmhg: Input should be less than or equal to 110"),
     ],

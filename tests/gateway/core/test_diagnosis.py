@@ -112,6 +112,23 @@ def test_all_chambers_late_is_the_pump() -> None:
     assert kinds(draw(1, late_s), draw(2, late_s), draw(3, late_s)) == [(FindingKind.WEAK_SUPPLY, None)]
 
 
+def test_a_hold_that_was_lowered_on_the_way_is_no_measure_for_one_that_was_not() -> None:
+    """As in a sequential pulse: the chambers behind the last one are let down while it holds, and creep the other way."""
+    ticks, trace = draw(fall_mmhg_s=0.6)
+    found = list(measured((ticks, trace)))
+    for chamber in (1, 2):
+        lowered = [*steps(chamber)]
+        for cycle in range(CYCLES):
+            at_s = cycle * CYCLE_S + RAMP_S + 1.0
+            lowered.append(carried_out(WaveStep(at_s, chamber, 30.0, 0.0, 0)))
+        lowered.sort(key=lambda step: step.actual_tick or 0)
+        flat = np.where(trace > 30.0, 30.0, trace)
+        found += measure_compressions(ticks, flat, lowered, chamber)[0]
+    assert {one.fall_mmhg_s for one in found if one.chamber > 0} == {None}
+    assert all(one.fall_mmhg_s is not None for one in found if one.chamber == 0)
+    assert [one for one in diagnose(found) if one.kind is FindingKind.LEAK] == []
+
+
 @settings(max_examples=20, deadline=None)
 @given(drift_mmhg_s=st.floats(-0.6, 0.6), seed=st.integers(0, 99))
 def test_air_that_warms_or_cools_in_all_chambers_is_no_leak(drift_mmhg_s: float, seed: int) -> None:

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from wavewrap_gateway.core.backoff import RECONNECT_DELAYS_S, Backoff
-from wavewrap_gateway.core.link_state import BondLost, Closed, LinkState, Lost, Ready, link_word
+from wavewrap_gateway.core.link_state import BondLost, Closed, LinkState, LossCause, Lost, RadioDown, Ready, link_word
 from wavewrap_gateway.core.picture import WrapPicture
 from wavewrap_gateway.core.safety import FRAME_FRESH_S, SafetyLimits, emit_step, limits_for
 from wavewrap_gateway.core.session import TRANSITIONS, SessionEvent, SessionState, next_state
@@ -94,7 +94,14 @@ def test_a_replayed_frame_is_the_past_and_changes_nothing() -> None:
 
 
 @pytest.mark.parametrize(
-    ("state", "word"), [(Ready(), "ready"), (Lost("gone", 1.0), "lost"), (BondLost("forgotten"), "bond_lost"), (Closed(), "closed")]
+    ("state", "word"),
+    [
+        (Ready(), "ready"),
+        (Lost(LossCause.LINK, "gone", 1.0), "lost"),
+        (RadioDown("no adapter"), "radio_down"),
+        (BondLost("forgotten"), "bond_lost"),
+        (Closed(), "closed"),
+    ],
 )
 def test_link_states_have_one_word(state: LinkState, word: str) -> None:
     assert link_word(state) == word

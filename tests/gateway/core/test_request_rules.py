@@ -19,7 +19,8 @@ from wavewrap_gateway.core.request_rules import (
     check_response_topic,
     read_transaction,
 )
-from wavewrap_protocol.requests import REQUEST_MAX_BYTES, REQUESTS, TTL_MAX_S, CommandName, Reason, StartRequest, StopRequest
+from wavewrap_protocol.requests import REQUEST_MAX_BYTES, REQUESTS, TTL_MAX_S, CommandName, StartRequest, StopRequest
+from wavewrap_protocol.responses import Reason
 
 NOW_S = 1_700_000_000.0
 ALL = frozenset(CommandName)

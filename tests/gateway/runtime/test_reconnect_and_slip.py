@@ -82,7 +82,7 @@ def test_a_reconnect_in_mid_wave_repeats_and_skips_no_step(moment_s: float, cut_
             await asyncio.sleep(moment_s)
             await virtual.stations[1].cut_for(cut_s)
             outcome = await session
-            assert [wrap.link.reconnects > 0 for wrap in virtual.wraps] == [False, True]
+            assert [wrap.link.counts.reconnects > 0 for wrap in virtual.wraps] == [False, True]
             waves = [[step.chamber for step in run.wave.steps] for run in runner.runs]
             assert_nothing_lost(outcome, summarise(runner, outcome), virtual.stations, waves)
 

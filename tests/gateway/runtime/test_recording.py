@@ -15,7 +15,10 @@ from wavewrap_gateway.core.dose import measure_dose
 from wavewrap_gateway.core.history import RecordState
 from wavewrap_gateway.core.recorded_session import RecordedSession
 from wavewrap_gateway.runtime.recording import SessionRecorder
+from wavewrap_gateway.runtime.wrap_link import FrameArrived
+from wavewrap_protocol.commands import Replay
 from wavewrap_protocol.payloads import BridgeEvent
+from wavewrap_protocol.reports import Telemetry
 from wavewrap_sim.virtual_time import run_virtual
 
 
@@ -76,6 +79,31 @@ def test_samples_that_come_again_after_a_fade_are_kept_once(tmp_path: Path) -> N
             assert replayed[1] == 0
             assert session.sides[0].curves.missing == 0
             assert "link_lost" in {event.kind for event in session.events}
+
+    run_virtual(work())
+
+
+def test_what_is_sent_again_of_before_the_session_is_not_of_it(tmp_path: Path) -> None:
+    async def work() -> None:
+        async with run_wraps(1) as virtual:
+            (wrap,) = virtual.wraps
+            heard: list[Telemetry] = []
+            wrap.listen(lambda _wrap, event: heard.append(event.frame) if isinstance(event, FrameArrived) else None)
+            await asyncio.sleep(3.0)
+            before = heard[0]
+            played = Recorded(tmp_path / "history.sqlite", virtual, cycles=1)
+
+            async def ask_again() -> None:
+                await asyncio.sleep(4.0)
+                await wrap.link.command(Replay(before.epoch, before.seq, before.seq + 49))
+
+            asking = asyncio.ensure_future(ask_again())
+            session = await played.play()
+            await asking
+            assert sum(len(frame.samples_cmmhg) for frame in heard if frame.replay) == 50
+            curves = session.sides[0].curves
+            assert (curves.missing, int(curves.replayed.sum())) == (0, 0)
+            assert curves.seq[0] > before.seq + 50
 
     run_virtual(work())
 

@@ -8,7 +8,7 @@ from random import Random
 import pytest
 from tests.support.virtual_wraps import MakeWrap, Station, VirtualWraps, on_the_air, open_gateway_radio, run_wraps, until
 
-from wavewrap_gateway.core.link_state import Closed, Failed, Lost, Ready
+from wavewrap_gateway.core.link_state import Closed, Failed, Lost, RadioDown, Ready
 from wavewrap_gateway.runtime.roster import READY_S, SCAN_S, find_wraps, linked
 from wavewrap_gateway.runtime.wrap import Wrap, topic_name
 from wavewrap_gateway.runtime.wrap_link import SILENCE_CHECK_S, SILENCE_S, Booted, FrameArrived, LinkChanged, LinkEvent, ReportArrived
@@ -271,17 +271,18 @@ def test_what_is_no_message_is_counted_and_not_acted_on() -> None:
     run_virtual(work())
 
 
-def test_a_lost_radio_is_given_up() -> None:
+def test_a_radio_that_is_down_says_why_and_is_tried_for_ever() -> None:
     async def work() -> None:
         async with one_wrap() as (virtual, _, wrap, _):
             virtual.gateway.source.on_transport_lost()
-            await until(lambda: isinstance(wrap.link.state, Failed))
-            assert isinstance(wrap.link.state, Failed)
-            assert wrap.link.state.reason.startswith("the controller at pipe is gone")
-            with pytest.raises(LinkError, match="the controller at pipe is gone"):
-                await wrap.link.wait_ready()
+            await until(lambda: isinstance(wrap.link.state, RadioDown))
+            assert isinstance(wrap.link.state, RadioDown)
+            assert wrap.link.state.reason.startswith("scanning failed (no controller at pipe")
             with pytest.raises(LinkError, match="is down"):
                 await wrap.link.stop()
+            await asyncio.sleep(600.0)
+            assert isinstance(wrap.link.state, RadioDown)
+            assert (wrap.link.counts.losses, wrap.link.counts.radio_downs, wrap.link.counts.reconnects) == (1, 1, 0)
 
     run_virtual(work())
 

@@ -1,0 +1,37 @@
+"""Who may log in to the gateway's own broker: one line a user, name and argon2 hash, as amqtt reads it."""
+
+import re
+from pathlib import Path
+
+from pwdlib import PasswordHash
+from pwdlib.hashers.argon2 import Argon2Hasher
+from pydantic import SecretStr
+
+from wavewrap_gateway.adapters.private_files import read_text_if_there, refuse_open, replace_file
+from wavewrap_protocol.errors import UsageError
+
+__all__ = ["PASSWORD_MIN_CHARACTERS", "set_user"]
+
+PASSWORD_MIN_CHARACTERS = 10
+"""Choice: whoever guesses it can start a session."""
+
+_NAME = re.compile(r"[A-Za-z0-9_.-]{1,64}")
+
+
+def set_user(path: Path, name: str, password: SecretStr) -> bool:
+    """Give ``name`` a password in the file at ``path``, which is made where there is none; whether the user is new.
+
+    Raises :class:`UsageError`.
+    """
+    if not _NAME.fullmatch(name):
+        raise UsageError(f"user {name!r}: a name has 1 to 64 letters, digits, dots, dashes and underscores: choose another")
+    if len(password.get_secret_value()) < PASSWORD_MIN_CHARACTERS:
+        raise UsageError(f"user {name!r}: a password has {PASSWORD_MIN_CHARACTERS} characters or more: choose a longer one")
+    text = read_text_if_there(path)
+    if text is not None:
+        refuse_open(path, "the users of the gateway's own broker")
+    lines = [line for line in (text or "").splitlines() if line.strip()]
+    others = [line for line in lines if line.partition(":")[0] != name]
+    hashed = PasswordHash((Argon2Hasher(),)).hash(password.get_secret_value())
+    replace_file(path, "\n".join([*others, f"{name}:{hashed}", ""]))
+    return len(others) == len(lines)
