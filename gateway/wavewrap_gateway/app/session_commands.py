@@ -18,7 +18,8 @@ from wavewrap_gateway.runtime.session_desk import SessionDesk
 from wavewrap_gateway.runtime.session_runner import SessionRunner
 from wavewrap_gateway.runtime.wrap import Wrap
 from wavewrap_protocol.errors import LinkError, LocalError
-from wavewrap_protocol.requests import BoostRequest, CommandName, PauseRequest, ResumeRequest, RunningSession, StopData, StopRequest
+from wavewrap_protocol.requests import BoostRequest, CommandName, PauseRequest, ResumeRequest, StopRequest
+from wavewrap_protocol.responses import RunningSession, StopData
 
 __all__ = ["allowed_commands", "taking_requests"]
 
