@@ -22,7 +22,7 @@ from wavewrap_gateway.adapters.mqtt_settings import MqttSettings
 from wavewrap_gateway.bench.mosquitto import run_mosquitto
 from wavewrap_gateway.bench.report import BenchReport, Check, describe_machine
 from wavewrap_protocol.errors import LocalError
-from wavewrap_protocol.payloads import Side, Telemetry, WrapState
+from wavewrap_protocol.payloads import LinkCounts, Side, Telemetry, WrapState
 
 __all__ = ["FOR_S", "GATEWAYS", "bench_fleet"]
 
@@ -119,6 +119,9 @@ def _telemetry(gateway: str, wrap: str, turn: int) -> Telemetry:
     )
 
 
+_NO_TROUBLES = LinkCounts.model_validate(dict.fromkeys(LinkCounts.model_fields, 0))
+
+
 def _state(gateway: str, wrap: str) -> WrapState:
     return WrapState(
         gateway=gateway,
@@ -133,6 +136,7 @@ def _state(gateway: str, wrap: str) -> WrapState:
         pressure_mmhg=[0.0] * CHAMBERS,
         target_mmhg=None,
         battery_pct=80,
+        counts=_NO_TROUBLES,
         clock=None,
         session=None,
     )
