@@ -62,7 +62,7 @@ def test_a_wrap_on_each_controller_is_found_and_plays_a_session(tmp_path: Path) 
                 assert json.loads(sim.stdout) == {"radio": "platform", "serials": ["SIM007-01", "SIM007-02"]}
                 found = await run_gateway(tmp_path / "scan", "scan", "--radio", air.radio, "--json")
                 assert addresses(found.stdout) >= {"F0:57:52:07:00:01", "F0:57:52:07:00:02"}, found.stderr
-                chosen = ("--wrap", "F0:57:52:07:00:01", "--wrap", "F0:57:52:07:00:02")
+                chosen = ("--address", "F0:57:52:07:00:01", "--address", "F0:57:52:07:00:02")
                 ended = await run_gateway(tmp_path / "run", "run", program, "--for", SHORT_S, "--radio", air.radio, *chosen, "--json")
                 assert ended.code == 0, ended.stderr
                 for wrap in ended.summary["wraps"]:
