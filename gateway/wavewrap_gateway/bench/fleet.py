@@ -139,6 +139,7 @@ def _state(gateway: str, wrap: str) -> WrapState:
         counts=_NO_TROUBLES,
         clock=None,
         session=None,
+        counts=LinkCounts(**dict.fromkeys(LinkCounts.model_fields, 0)),
     )
 
 
