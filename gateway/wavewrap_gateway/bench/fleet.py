@@ -119,9 +119,6 @@ def _telemetry(gateway: str, wrap: str, turn: int) -> Telemetry:
     )
 
 
-_NO_TROUBLES = LinkCounts.model_validate(dict.fromkeys(LinkCounts.model_fields, 0))
-
-
 def _state(gateway: str, wrap: str) -> WrapState:
     return WrapState(
         gateway=gateway,
@@ -136,7 +133,6 @@ def _state(gateway: str, wrap: str) -> WrapState:
         pressure_mmhg=[0.0] * CHAMBERS,
         target_mmhg=None,
         battery_pct=80,
-        counts=_NO_TROUBLES,
         clock=None,
         session=None,
         counts=LinkCounts(**dict.fromkeys(LinkCounts.model_fields, 0)),
