@@ -22,7 +22,7 @@ from wavewrap_gateway.adapters.mqtt_settings import MqttSettings
 from wavewrap_gateway.bench.mosquitto import run_mosquitto
 from wavewrap_gateway.bench.report import BenchReport, Check, describe_machine
 from wavewrap_protocol.errors import LocalError
-from wavewrap_protocol.payloads import Side, Telemetry, WrapState
+from wavewrap_protocol.payloads import LinkCounts, Side, Telemetry, WrapState
 
 __all__ = ["FOR_S", "GATEWAYS", "bench_fleet"]
 
@@ -135,6 +135,7 @@ def _state(gateway: str, wrap: str) -> WrapState:
         battery_pct=80,
         clock=None,
         session=None,
+        counts=LinkCounts(**dict.fromkeys(LinkCounts.model_fields, 0)),
     )
 
 
