@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from wavewrap_dashboard.feed import BACKLOG_S, EVENTS_MAX, WRAPS_MAX, Feed
-from wavewrap_protocol.payloads import SessionProgress, Side, Telemetry, WrapEvent, WrapState
+from wavewrap_protocol.payloads import LinkCounts, SessionProgress, Side, Telemetry, WrapEvent, WrapState
 
 PERIOD_MS = 20
 SAMPLES = 10
@@ -46,6 +46,7 @@ def state(session: str | None) -> bytes:
         target_mmhg=None if session is None else [40.0, 0.0],
         battery_pct=80,
         clock=None,
+        counts=LinkCounts(**dict.fromkeys(LinkCounts.model_fields, 0)),
         session=progress,
     )
     return told.model_dump_json().encode()
