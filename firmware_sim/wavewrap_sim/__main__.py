@@ -1,4 +1,4 @@
-"""``python -m wavewrap_sim``, which is what ``wavewrap sim`` runs: simulated wraps behind HCI over TCP."""
+"""``python -m wavewrap_sim``, which is what ``wavewrap sim`` runs: simulated wraps behind HCI over TCP, or on the air."""
 
 import asyncio
 import json
@@ -17,7 +17,7 @@ from wavewrap_protocol.errors import LocalError, UsageError
 from wavewrap_protocol.limits import CHAMBERS_MAX
 from wavewrap_protocol.payloads import Side
 from wavewrap_sim.compiled import fastest_kernel
-from wavewrap_sim.faults import GATEWAY_KINDS, PERSON_KINDS, Fault, load_faults, require_chambers
+from wavewrap_sim.faults import GATEWAY_KINDS, PERSON_KINDS, Fault, RadioCut, load_faults, require_chambers
 from wavewrap_sim.gatt_security import SecurityMode
 from wavewrap_sim.log import PairingEntry
 from wavewrap_sim.pairing_window import WINDOW_S
@@ -32,7 +32,7 @@ WRAPS_MAX = 8
 
 @app.command(name="wavewrap sim")
 def simulate(
-    wraps: Annotated[int, typer.Option(min=1, max=WRAPS_MAX, help="How many wraps.")] = 2,
+    wraps: Annotated[int | None, typer.Option(min=1, max=WRAPS_MAX, help="How many wraps; default: 2, or one for each --radio.")] = None,
     side: Annotated[list[Side] | None, typer.Option(help="Side of each wrap in turn; default: left, right, left, ...")] = None,
     board: Annotated[str, typer.Option(help="What the wraps are built of: the name of a board, or a file.")] = REFERENCE_BOARD,
     chambers: Annotated[
@@ -40,6 +40,13 @@ def simulate(
     ] = None,
     seed: Annotated[int, typer.Option(min=0, help="Same seed, same wraps.")] = 1,
     port: Annotated[int, typer.Option(min=0, max=65535, help="Loopback TCP port for HCI; 0 takes a free one.")] = 9001,
+    radio: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Put a wrap on the air with this Bluetooth controller (usb:0, serial:/dev/ttyACM0,1000000, hci-socket:0), "
+            "one for each wrap; default: a virtual air, with HCI on --port."
+        ),
+    ] = None,
     scenario: Annotated[Path | None, typer.Option(help="Radio conditions, a TOML file; none: a radio without time or loss.")] = None,
     faults: Annotated[Path | None, typer.Option(help="What goes wrong and when, a TOML file; tests/faults has some.")] = None,
     security: Annotated[
@@ -61,21 +68,23 @@ def simulate(
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
     # The host stack's own log repeats, in colour, what our errors say.
     logging.getLogger("bumble").setLevel(logging.ERROR)
+    dongles = list(radio or [])
+    wraps = _count_wraps(wraps, dongles, scenario)
     given = list(side or [])
     if len(given) > wraps:
         raise UsageError(f"--side is given {len(given)} times for {wraps} wraps: give it at most once a wrap")
     sides = given + [(Side.LEFT, Side.RIGHT)[index % 2] for index in range(len(given), wraps)]
     try:
-        radio = CLEAR if scenario is None else load_scenario(scenario)
+        conditions = CLEAR if scenario is None else load_scenario(scenario)
         built = load_board(board)
         built = built if chambers is None else built.with_chambers(chambers)
-        wrong = () if faults is None else _load_faults(faults, len(built.chambers), security)
+        wrong = () if faults is None else _load_faults(faults, len(built.chambers), security, dongles)
     except UsageError as cause:
         if with_parent:
             print(json.dumps({"error": str(cause)}), flush=True)
             raise typer.Exit(2) from cause
         raise
-    settings = SimulatorSettings(sides, built, seed, "127.0.0.1", port, radio, security, log, wrong, bonds, window)
+    settings = SimulatorSettings(sides, built, seed, "127.0.0.1", port, conditions, security, log, wrong, bonds, window, dongles)
 
     def announce(ready: Announcement) -> None:
         if as_json:
@@ -86,6 +95,10 @@ def simulate(
                 print(f"their pairing buttons:  kill -USR1 {os.getpid()}  (then: wavewrap pair --radio {ready.radio})")
             if not fastest_kernel().is_compiled:
                 print(f"the plant runs as {fastest_kernel().form}: it takes some per cent of a core a wrap")
+            if dongles:
+                print(
+                    f"on the air at {', '.join(dongles)}: another computer, or another adapter of this one, finds it with 'wavewrap scan'"
+                )
             print(f"try:  wavewrap run recovery --radio {ready.radio}", flush=True)
 
     def show(entry: PairingEntry) -> None:
@@ -106,12 +119,27 @@ def simulate(
         raise LocalError(text) from cause
 
 
-def _load_faults(path: Path, chambers: int, security: SecurityMode) -> tuple[Fault, ...]:
+def _count_wraps(wraps: int | None, dongles: list[str], scenario: Path | None) -> int:
+    """How many there are to be. Raises :class:`UsageError`."""
+    if not dongles:
+        return 2 if wraps is None else wraps
+    if len(set(dongles)) < len(dongles) or wraps not in (None, len(dongles)):
+        raise UsageError(f"{len(set(dongles))} controllers with --radio for {wraps or len(dongles)} wraps: a wrap has one of its own")
+    if len(dongles) > WRAPS_MAX:
+        raise UsageError(f"--radio is given {len(dongles)} times: at most {WRAPS_MAX} wraps")
+    if scenario is not None:
+        raise UsageError(f"--scenario {scenario}: the air between real radios is what it is: leave out --scenario or --radio")
+    return len(dongles)
+
+
+def _load_faults(path: Path, chambers: int, security: SecurityMode, dongles: list[str]) -> tuple[Fault, ...]:
     faults = load_faults(path)
     require_chambers(faults, chambers, str(path))
     for fault in faults:
         if fault.kind in GATEWAY_KINDS:
             raise UsageError(f"{path}: {fault.kind} befalls a gateway, and this program is none: 'wavewrap bench safety' plays it")
+        if isinstance(fault, RadioCut) and dongles:
+            raise UsageError(f"{path}: {fault.kind}: a real radio is cut by walking away: leave it out, or leave out --radio")
         if fault.kind in PERSON_KINDS and security is SecurityMode.OPEN:
             raise UsageError(f"{path}: {fault.kind}: these wraps serve everybody: give --security passkey")
     return faults

@@ -9,12 +9,10 @@ import logging
 from collections.abc import Callable, Coroutine, Iterable
 
 from bumble import hci
-from bumble.controller import Controller
 from bumble.core import UUID, AdvertisingData, BaseBumbleError
 from bumble.device import Connection, Device, DeviceConfiguration
 from bumble.gatt import Characteristic, Service
 from bumble.host import Host
-from bumble.transport.common import AsyncPipeSink
 
 from wavewrap_protocol import __version__, uuids
 from wavewrap_protocol.enums import AdvertisingFlag
@@ -61,13 +59,13 @@ class WrapPeripheral:
     """One wrap on the air. ``clock`` gives host seconds, the same for every wrap of a process.
 
     With ``pairing`` the wrap asks for a paired link and has a pairing button; without it it serves everybody. ``lose_links`` is called when
-    the wrap has started again by itself: its controller forgets its links then.
+    the wrap has started again: its controller forgets its links then; without it it hangs up.
     """
 
     def __init__(
         self,
         wrap: SimulatedWrap,
-        controller: Controller,
+        host: Host,
         address: str,
         clock: Callable[[], float],
         pairing: WrapPairing | None = None,
@@ -75,7 +73,7 @@ class WrapPeripheral:
     ) -> None:
         self._wrap = wrap
         self._clock = clock
-        self._lose_links = lose_links
+        self._lose_links = self.hang_up if lose_links is None else lose_links
         self._boots = wrap.boots
         self._pairing = pairing
         self._window = None if pairing is None else PairingWindow(pairing.draw_passkey, pairing.window_s, self._on_window)
@@ -87,7 +85,7 @@ class WrapPeripheral:
                 gap_service_enabled=False,
                 gatt_service_enabled=False,
             ),
-            host=Host(controller, AsyncPipeSink(controller)),
+            host=host,
         )
         self._security = GattSecurity(self._window, None if pairing is None else pairing.bonds, self._tell)
         self._security.install(self._device)
@@ -162,6 +160,11 @@ class WrapPeripheral:
         return bytes(AdvertisingData(structures))
 
     @property
+    def serial(self) -> str:
+        """Whose radio this is."""
+        return self._wrap.settings.serial
+
+    @property
     def passkey(self) -> int | None:
         """What the display shows; ``None`` while the pairing window is closed, and on a wrap that serves everybody."""
         return None if self._window is None else self._window.passkey
@@ -175,6 +178,11 @@ class WrapPeripheral:
         """Every gateway has to pair anew; the one that is linked is put off."""
         self._security.forget_bonds()
         self._tell("forgotten", None)
+        if self._central is not None:
+            self._run_errand(self._put_off(self._central))
+
+    def hang_up(self) -> None:
+        """End the link, if there is one: what a restart comes to on a controller that goes on."""
         if self._central is not None:
             self._run_errand(self._put_off(self._central))
 
@@ -223,9 +231,8 @@ class WrapPeripheral:
         await self._device.power_off()
 
     def reboot(self) -> None:
-        """The wrap loses power for an instant. Whoever owns the air lets its controller fall silent."""
+        """The wrap loses power for an instant, and its links with it."""
         self._wrap.reboot(self._clock())
-        self._boots = self._wrap.boots
         self._keep_time()
 
     def _keep_time(self) -> None:
@@ -233,8 +240,7 @@ class WrapPeripheral:
         self._send(self._wrap.advance(self._clock()))
         if self._wrap.boots != self._boots:
             self._boots = self._wrap.boots
-            if self._lose_links is not None:
-                self._lose_links()
+            self._lose_links()
         if self._timer is not None:
             self._timer.cancel()
         self._timer = asyncio.get_running_loop().call_at(self._wrap.next_wake_s(), self._keep_time)

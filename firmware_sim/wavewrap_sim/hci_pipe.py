@@ -1,10 +1,11 @@
 """HCI without a socket: a transport from a host to a controller in the same process."""
 
+from bumble.host import Host
 from bumble.transport.common import AsyncPipeSink, BaseSource, Transport
 
 from wavewrap_sim.air import AirController
 
-__all__ = ["PipeSource", "open_pipe"]
+__all__ = ["PipeSource", "host_on", "open_pipe"]
 
 
 class PipeSource(BaseSource):
@@ -21,3 +22,8 @@ def open_pipe(controller: AirController) -> Transport:
     source = PipeSource()
     controller.host = source
     return Transport(source, AsyncPipeSink(controller))
+
+
+def host_on(controller: AirController) -> Host:
+    """A host that talks to ``controller`` directly."""
+    return Host(controller, AsyncPipeSink(controller))

@@ -1,4 +1,4 @@
-"""The simulator as a process: the air, its wraps, the HCI server for gateways, the log.
+"""The simulator as a process: the air or its dongles, its wraps, the HCI server for gateways, the log.
 
 Not responsible for parsing arguments (:mod:`wavewrap_sim.__main__`).
 """
@@ -6,22 +6,29 @@ Not responsible for parsing arguments (:mod:`wavewrap_sim.__main__`).
 import asyncio
 import json
 import logging
-from collections.abc import Callable, Sequence
-from contextlib import nullcontext
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager, nullcontext
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from random import Random
 from typing import Any, TextIO
 
+from bumble.core import BaseBumbleError
+from bumble.hci import HCI_Error
+from bumble.host import Host
+
 from wavewrap_board.board import Board
+from wavewrap_protocol.errors import LocalError
 from wavewrap_protocol.payloads import Side
 from wavewrap_sim.air import Air, AirController
 from wavewrap_sim.bonds import BondFile
 from wavewrap_sim.compiled import fastest_kernel
+from wavewrap_sim.dongle import open_dongle
 from wavewrap_sim.faults import Fault, PersonsDoing, RadioCut
 from wavewrap_sim.gatt import WrapPeripheral
 from wavewrap_sim.gatt_security import SecurityMode
+from wavewrap_sim.hci_pipe import host_on
 from wavewrap_sim.hci_server import HciServer
 from wavewrap_sim.log import LogEntry, PairingEntry
 from wavewrap_sim.pairing_window import PASSKEYS, WINDOW_S, WrapPairing
@@ -37,6 +44,9 @@ PLANT_SCATTER = 0.1
 """Spread of the wraps' plants around the reference. Choice: no two legs are alike."""
 
 _FOR_EVER_S = 1e6
+
+_START_S = 10.0
+"""Longest wait for a controller to be set up. Choice: one that works takes a second."""
 
 _log = logging.getLogger(__name__)
 
@@ -60,6 +70,8 @@ class SimulatorSettings:
     """Where wraps that ask for pairing keep their bonds; ``None``: they forget them at the end."""
     window_s: float = WINDOW_S
     """How long a pairing window stays open."""
+    dongles: Sequence[str] = ()
+    """Controllers that put the wraps on the air, one each, in bumble's names; none: the virtual air, with HCI on ``port``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,25 +175,79 @@ async def _serve(
     loop = asyncio.get_running_loop()
     failed: asyncio.Future[None] = loop.create_future()
     loop.set_exception_handler(lambda _loop, context: _fail(failed, context))
-    air = Air(_cut_radio(settings.scenario, settings.faults), settings.seed)
-    server = HciServer(air)
-    port = await server.start(settings.host, settings.port)
     made = [_settings_of(index, side, settings) for index, side in enumerate(settings.sides)]
     bonds = BondFile(settings.bonds_path)
     pairings = [_pairing_of(index, one.serial, settings, bonds, tell) for index, one in enumerate(made)]
-    controllers: list[AirController] = []
-    peripherals: list[WrapPeripheral] = []
-    for index, wrap_settings in enumerate(made):
-        controllers.append(AirController(f"wrap {index}", link=air, public_address=f"00:00:5E:00:52:{index + 1:02X}", wrap=index))
-        wrap = SimulatedWrap(wrap_settings, loop.time(), log.write)
-        address = f"F0:57:52:{settings.seed % 256:02X}:00:{index + 1:02X}"
-        lose_links = partial(air.fall_silent, controllers[index])
-        peripherals.append(WrapPeripheral(wrap, controllers[index], address, loop.time, pairings[index], lose_links))
+    async with _on_dongles(settings.dongles, failed) if settings.dongles else _on_virtual_air(settings) as (radio, places):
+        peripherals: list[WrapPeripheral] = []
+        for index, (wrap_settings, place) in enumerate(zip(made, places, strict=True)):
+            wrap = SimulatedWrap(wrap_settings, loop.time(), log.write)
+            address = f"F0:57:52:{settings.seed % 256:02X}:00:{index + 1:02X}"
+            peripheral = WrapPeripheral(wrap, place.host, address, loop.time, pairings[index], place.lose_links)
+            peripherals.append(peripheral)
+        await _run(peripherals, radio, settings, announce, stop, console, failed)
+
+
+@dataclass(slots=True)
+class _Place:
+    """Where a wrap is on the air. ``lose_links`` is what its restart does to its links."""
+
+    host: Host
+    lose_links: Callable[[], None] | None = None
+
+
+@asynccontextmanager
+async def _on_virtual_air(settings: SimulatorSettings) -> AsyncIterator[tuple[str, list[_Place]]]:
+    """An air of this process, with HCI for gateways on a port; and what a gateway gives as its radio."""
+    air = Air(_cut_radio(settings.scenario, settings.faults), settings.seed)
+    server = HciServer(air)
+    port = await server.start(settings.host, settings.port)
+    places: list[_Place] = []
+    for index in range(len(settings.sides)):
+        controller = AirController(f"wrap {index}", link=air, public_address=f"00:00:5E:00:52:{index + 1:02X}", wrap=index)
+        places.append(_Place(host_on(controller), partial(air.fall_silent, controller)))
+    try:
+        yield f"bumble:tcp-client:{settings.host}:{port}", places
+    finally:
+        await server.close()
+
+
+@asynccontextmanager
+async def _on_dongles(specs: Sequence[str], failed: "asyncio.Future[None]") -> AsyncIterator[tuple[str, list[_Place]]]:
+    """One controller a wrap. A wrap whose controller is gone ends the simulator."""
+
+    def lose(sentence: str) -> None:
+        if not failed.done():
+            failed.set_exception(LocalError(sentence))
+
+    async with AsyncExitStack() as stack:
+        yield "platform", [_Place(await stack.enter_async_context(open_dongle(spec, lose))) for spec in specs]
+
+
+async def _start(peripheral: WrapPeripheral) -> None:
+    try:
+        async with asyncio.timeout(_START_S):
+            await peripheral.start()
+    except (TimeoutError, BaseBumbleError, HCI_Error) as cause:
+        detail = "no answer in time" if isinstance(cause, TimeoutError) else str(cause) or type(cause).__name__
+        raise LocalError(f"{peripheral.serial} cannot go on the air: its controller says: {detail}: use one with Bluetooth LE") from cause
+
+
+async def _run(
+    peripherals: Sequence[WrapPeripheral],
+    radio: str,
+    settings: SimulatorSettings,
+    announce: Callable[[Announcement], None],
+    stop: asyncio.Event,
+    console: Console,
+    failed: "asyncio.Future[None]",
+) -> None:
+    loop = asyncio.get_running_loop()
     for peripheral in peripherals:
-        await peripheral.start()
+        await _start(peripheral)
     for reboot in settings.scenario.reboots:
         if reboot.wrap < len(peripherals):
-            loop.call_later(reboot.at_s, _reboot, air, controllers[reboot.wrap], peripherals[reboot.wrap])
+            loop.call_later(reboot.at_s, peripherals[reboot.wrap].reboot)
     for doing in settings.faults:
         if isinstance(doing, PersonsDoing):
             for index, peripheral in enumerate(peripherals):
@@ -189,7 +255,7 @@ async def _serve(
                     act = peripheral.press_pairing_button if doing.kind == "pairing_button" else peripheral.forget_bonds
                     loop.call_later(doing.at_s, act)
     console.peripherals = peripherals
-    announce(Announcement(f"bumble:tcp-client:{settings.host}:{port}", [wrap.serial for wrap in made]))
+    announce(Announcement(radio, [peripheral.serial for peripheral in peripherals]))
     work: list[asyncio.Future[Any]] = [asyncio.ensure_future(peripheral.run()) for peripheral in peripherals]
     stopping: asyncio.Future[Any] = asyncio.ensure_future(stop.wait())
     try:
@@ -201,14 +267,8 @@ async def _serve(
         for task in work:
             task.cancel()
         await asyncio.gather(stopping, *work, return_exceptions=True)
-        await server.close()
         for peripheral in peripherals:
             await peripheral.stop()
-
-
-def _reboot(air: Air, controller: AirController, peripheral: WrapPeripheral) -> None:
-    peripheral.reboot()
-    air.fall_silent(controller)
 
 
 def _fail(failed: asyncio.Future[None], context: dict[str, Any]) -> None:

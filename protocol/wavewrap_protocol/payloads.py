@@ -6,9 +6,11 @@ gateway's. Topics stand in :data:`TOPICS`; ``protocol/README.md`` says who may r
 """
 
 from enum import StrEnum
-from typing import Annotated, Literal, NamedTuple
+from typing import Literal, NamedTuple
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import Field
+
+from wavewrap_protocol.payload_base import Payload, WrapId
 
 __all__ = [
     "TOPICS",
@@ -42,22 +44,6 @@ __all__ = [
     "WrapState",
     "WrapSummary",
 ]
-
-
-def _refuse_reserved(name: str) -> str:
-    if name == "bridge":
-        raise ValueError("a wrap may not be called bridge: the gateway's own topics begin with it")
-    return name
-
-
-WrapId = Annotated[str, StringConstraints(pattern=r"^[a-z0-9_-]{1,64}$"), AfterValidator(_refuse_reserved)]
-"""Name of a wrap in topics."""
-
-
-class Payload(BaseModel):
-    """Base of every message: unknown keys and NaN or infinity (which JSON has no word for) are refused, instances are frozen."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 class Side(StrEnum):

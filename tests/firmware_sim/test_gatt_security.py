@@ -27,6 +27,7 @@ from wavewrap_protocol.reports import Answer
 from wavewrap_sim.air import Air, AirController
 from wavewrap_sim.bonds import BondFile
 from wavewrap_sim.gatt import WrapPeripheral
+from wavewrap_sim.hci_pipe import host_on
 from wavewrap_sim.log import LogEntry
 from wavewrap_sim.pairing_window import WrapPairing
 from wavewrap_sim.permissions import REQUIRED, WRITABLE, SecurityLevel
@@ -92,7 +93,7 @@ async def one_wrap(passkey: int | None = PASSKEY, scenario: Scenario = CLEAR) ->
     wrap = SimulatedWrap(WrapSettings(serial="GUARDED", side=Side.LEFT, plant_substep_s=0.01), clock(), log.append)
     controller = AirController("wrap", link=air, public_address="00:00:5E:00:52:01", wrap=0)
     pairing = None if passkey is None else WrapPairing(BondFile(None).bonds_of("GUARDED"), lambda: passkey, log.append)
-    peripheral = WrapPeripheral(wrap, controller, ADDRESS, clock, pairing)
+    peripheral = WrapPeripheral(wrap, host_on(controller), ADDRESS, clock, pairing)
     await peripheral.start()
     peripheral.press_pairing_button()
     try:

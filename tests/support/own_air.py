@@ -7,6 +7,7 @@ from wavewrap_protocol import uuids
 from wavewrap_protocol.payloads import Side
 from wavewrap_sim.air import Air, AirController
 from wavewrap_sim.gatt import WrapPeripheral
+from wavewrap_sim.hci_pipe import host_on
 from wavewrap_sim.hci_server import HciServer
 from wavewrap_sim.wrap import SimulatedWrap, WrapSettings
 
@@ -39,7 +40,7 @@ async def run_future_wrap(clock: Callable[[], float]) -> AsyncIterator[str]:
     """A wrap of major version 2 at :data:`ADDRESS`."""
     air = Air()
     wrap = _FutureWrap(WrapSettings(serial="FUTURE", side=Side.LEFT), clock(), lambda _entry: None)
-    peripheral = WrapPeripheral(wrap, AirController("future", link=air, public_address="00:00:5E:00:52:FE"), ADDRESS, clock)
+    peripheral = WrapPeripheral(wrap, host_on(AirController("future", link=air, public_address="00:00:5E:00:52:FE")), ADDRESS, clock)
     await peripheral.start()
     try:
         async with run_empty_air(air) as radio:

@@ -178,6 +178,8 @@ class PlatformLinkRig:
         """New wraps, and a BlueZ that knows none of them; or both sides as they were left."""
         await self.machine.powered()
         self.wraps = [WrapAddress(**one) for one in await self.machine.station("begin", wraps, paired)]
+        # What the wraps before them advertised is past by then, and not heard as theirs.
+        await asyncio.sleep(0.5)
         for wrap in self.wraps:
             if not paired:
                 await self.machine.remove(wrap.address)

@@ -24,7 +24,7 @@ from wavewrap_protocol.payloads import Side
 from wavewrap_sim.air import Air, AirController
 from wavewrap_sim.bonds import BondFile
 from wavewrap_sim.gatt import WrapPeripheral
-from wavewrap_sim.hci_pipe import PipeSource, open_pipe
+from wavewrap_sim.hci_pipe import PipeSource, host_on, open_pipe
 from wavewrap_sim.log import FaultEntry, LogEntry, PressureEntry, StateEntry, StepEntry
 from wavewrap_sim.pairing_window import PASSKEYS, WrapPairing
 from wavewrap_sim.wrap import SimulatedWrap, WrapSettings
@@ -191,7 +191,7 @@ def make_station(
     pairing = None
     if bonds is not None:
         pairing = WrapPairing(bonds.bonds_of(settings.serial), partial(Random(f"{clock()}/{index}").randrange, 1, PASSKEYS), log.append)
-    peripheral = WrapPeripheral(wrap, controller, address, clock, pairing, partial(_lose_links, air, controller))
+    peripheral = WrapPeripheral(wrap, host_on(controller), address, clock, pairing, partial(_lose_links, air, controller))
     return Station(air, wrap, controller, peripheral, address, log)
 
 

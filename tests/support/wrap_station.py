@@ -18,6 +18,7 @@ from wavewrap_protocol.payloads import Side
 from wavewrap_sim.air import Air, AirController
 from wavewrap_sim.bonds import BondFile
 from wavewrap_sim.gatt import WrapPeripheral
+from wavewrap_sim.hci_pipe import host_on
 from wavewrap_sim.log import LogEntry, PairingEntry, StateEntry, StepEntry
 from wavewrap_sim.pairing_window import PASSKEYS, WrapPairing
 from wavewrap_sim.scenario import Scenario
@@ -91,7 +92,7 @@ class WrapStation:
         passkeys = partial(Random(f"{clock()}/{index}").randrange, 1, PASSKEYS)
         pairing = WrapPairing(bonds.bonds_of(settings.serial), passkeys, log.append)
         lose_links = partial(self.air.fall_silent, controller)
-        peripheral = WrapPeripheral(wrap, controller, self._address(index), clock, pairing, lose_links)
+        peripheral = WrapPeripheral(wrap, host_on(controller), self._address(index), clock, pairing, lose_links)
         await peripheral.start()
         return _Station(wrap, controller, peripheral, log)
 

@@ -11,7 +11,8 @@ from rich.text import Text
 
 from wavewrap_gateway.app.gateway import Gateway
 from wavewrap_gateway.core.link_state import link_word
-from wavewrap_gateway.runtime.bridge import SessionView, clock_quality
+from wavewrap_gateway.runtime.bridge import SessionView
+from wavewrap_gateway.runtime.link_figures import clock_quality
 from wavewrap_gateway.runtime.wrap import Wrap
 
 __all__ = ["render", "watch"]

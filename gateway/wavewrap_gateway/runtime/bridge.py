@@ -9,12 +9,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from wavewrap_gateway.core.advice import explain_fault
-from wavewrap_gateway.core.clock_sync import ClockSync
 from wavewrap_gateway.core.lateness import Lateness
 from wavewrap_gateway.core.link_state import BondLost, Failed, Lost, RadioDown, Ready, link_word
+from wavewrap_gateway.runtime.link_figures import clock_quality, count_troubles
 from wavewrap_gateway.runtime.publishing import BrokerChange, BrokerDown, Publisher
 from wavewrap_gateway.runtime.wrap import Wrap
-from wavewrap_gateway.runtime.wrap_link import Booted, FrameArrived, LinkChanged, LinkEvent, ReportArrived, WrapLink
+from wavewrap_gateway.runtime.wrap_link import Booted, FrameArrived, LinkChanged, LinkEvent, ReportArrived
 from wavewrap_protocol.enums import Fault
 from wavewrap_protocol.limits import VERSION_MAJOR, VERSION_MINOR
 from wavewrap_protocol.payloads import (
@@ -22,9 +22,7 @@ from wavewrap_protocol.payloads import (
     BridgeEvent,
     BridgeHealth,
     BridgeInfo,
-    ClockQuality,
     Devices,
-    LinkCounts,
     Pacing,
     SampleAccount,
     SessionProgress,
@@ -38,7 +36,7 @@ from wavewrap_protocol.reports import FaultReport, StateReport
 from wavewrap_protocol.reports import Telemetry as Frame
 from wavewrap_protocol.units import cmmhg_to_mmhg
 
-__all__ = ["Bridge", "Clocks", "SessionView", "clock_quality"]
+__all__ = ["Bridge", "Clocks", "SessionView"]
 
 STATE_PERIOD_S = 1.0
 """States go out at most once a second: each change is a row in somebody's recorder."""
@@ -338,7 +336,7 @@ class Bridge:
             pressure_mmhg=list(picture.pressure_mmhg) if fresh else None,
             target_mmhg=None if target_mmhg is None else [round(value, 2) for value in target_mmhg],
             battery_pct=link.battery_pct,
-            counts=_counts(link),
+            counts=count_troubles(link),
             clock=clock_quality(link.clock_sync, now_s),
             session=None if view is None else view.progress,
         )
@@ -380,31 +378,3 @@ class Bridge:
                 self._accounts[wrap.name] = account
                 numbered = account.model_copy(update={"seq": self._number(f"{wrap.name}/samples")})
                 self._publisher.publish("wrap_samples", numbered, wrap.name)
-
-
-def _counts(link: WrapLink) -> LinkCounts:
-    counts = link.counts
-    return LinkCounts(
-        losses=counts.losses,
-        reconnects=counts.reconnects,
-        failed_connects=counts.failed_connects,
-        out_of_reach=counts.out_of_reach,
-        radio_downs=counts.radio_downs,
-        lost_bonds=counts.lost_bonds,
-        reboots=counts.reboots,
-        lost_reports=link.lost_reports,
-        garbled=link.garbled,
-    )
-
-
-def clock_quality(sync: ClockSync, now_s: float) -> ClockQuality | None:
-    """How well a wrap's clock is known at ``now_s``; ``None`` before the first ping."""
-    estimate = sync.estimate
-    if estimate is None:
-        return None
-    return ClockQuality(
-        offset_s=round(estimate.host_at(0), 6),
-        uncertainty_ms=round(estimate.uncertainty_at(now_s) * 1000.0, 3),
-        skew_ppm=round(estimate.skew_ppm, 1),
-        age_s=round(sync.age_s(now_s), 1),
-    )

@@ -12,8 +12,6 @@ from random import Random
 from typing import TypeVar
 
 from wavewrap_gateway.core.backoff import RADIO_DELAYS_S, Backoff
-from wavewrap_gateway.core.clock_sync import ClockSync
-from wavewrap_gateway.core.lead import LeadPredictor
 from wavewrap_gateway.core.link_counts import LinkCounts
 from wavewrap_gateway.core.link_state import (
     BondLost,
@@ -29,6 +27,7 @@ from wavewrap_gateway.core.link_state import (
     Searching,
 )
 from wavewrap_gateway.core.telemetry import SampleLedger
+from wavewrap_gateway.runtime.clock_keeper import ClockKeeper
 from wavewrap_gateway.runtime.exchange import Exchange
 from wavewrap_gateway.runtime.link_events import Booted, FrameArrived, LinkChanged, LinkEvent, ReportArrived, WrapIdentity
 from wavewrap_gateway.runtime.ports import (
@@ -42,7 +41,7 @@ from wavewrap_gateway.runtime.ports import (
     Sighting,
 )
 from wavewrap_protocol import uuids
-from wavewrap_protocol.commands import Command, Plan, Replay, Reports, Stop, Stream, TimePing
+from wavewrap_protocol.commands import Command, Plan, Replay, Reports, Stop, Stream
 from wavewrap_protocol.enums import Result
 from wavewrap_protocol.errors import LinkError, RemoteError
 from wavewrap_protocol.reports import Answer, Capabilities, Telemetry, TimePong, decode_report
@@ -65,15 +64,6 @@ SILENCE_S = 4.5
 """No frame for this long while streaming means that the link is dead. Choice: longer than the supervision timeout of 4 s that wraps ask
 for, because a shorter fade heals by itself and faster than a new connection would."""
 
-WARM_UP_PINGS = 12
-WARM_UP_GAP_S = (0.03, 0.12)
-PING_GAP_S = (0.2, 2.5)
-PING_GAP_SHARE = 0.1
-PING_DITHER = (0.7, 1.3)
-"""A tenth of the time since the link came up, within bounds: the skew is found soon, then held cheaply. Dithered, so that pings never
-fall into step with the radio's connection interval."""
-
-PONG_S = 1.0
 _REPORT_NUMBERS = 1 << 16
 _log = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -97,9 +87,6 @@ class WrapLink:
         self._state: LinkState = Searching()
         self._exchange: Exchange | None = None
         self._changed = asyncio.Event()
-        self._pings: dict[int, float] = {}
-        self._ping_id = 0
-        self._pong = asyncio.Event()
         self._next_report: int | None = None
         self._accept_ahead = False
         self._frame_s = 0.0
@@ -108,8 +95,9 @@ class WrapLink:
         self.identity: WrapIdentity | None = None
         self.capabilities: Capabilities | None = None
         self.battery_pct: int | None = None
-        self.clock_sync = ClockSync()
-        self.lead = LeadPredictor()
+        self._keeper = ClockKeeper(sighting.address, clock, rng)
+        self.clock_sync = self._keeper.sync
+        self.lead = self._keeper.lead
         self.samples = SampleLedger()
         self._doubts = 0
         self._serves_everybody = False
@@ -263,9 +251,7 @@ class WrapLink:
             raise LinkError(f"{self._address} refused to stream ({answer.result.name}): the adapter needs a larger ATT MTU")
         if known:
             self._catch_up()
-        for _ in range(WARM_UP_PINGS):
-            await self._ping(connection)
-            await asyncio.sleep(self._rng.uniform(*WARM_UP_GAP_S))
+        await self._keeper.warm_up(connection)
 
     def _catch_up(self) -> None:
         """Ask for all that was missed of this boot: whatever an earlier link was asked for and did not bring is asked for again."""
@@ -278,7 +264,7 @@ class WrapLink:
         """Until the link is lost or falls silent."""
         work = [
             asyncio.create_task(job)
-            for job in (self._keep_clock(connection), self._watch_silence(), self._do_chores(), connection.wait_lost())
+            for job in (self._keeper.run(connection), self._watch_silence(), self._do_chores(), connection.wait_lost())
         ]
         try:
             await asyncio.wait(work, return_when=asyncio.FIRST_COMPLETED)
@@ -299,24 +285,6 @@ class WrapLink:
             if silent_s > SILENCE_S:
                 raise LinkError(f"{self._address} has sent nothing for {silent_s:.1f} s")
 
-    async def _keep_clock(self, connection: Connection) -> None:
-        up_s = self._clock()
-        while True:
-            gap_s = min(max(PING_GAP_SHARE * (self._clock() - up_s), PING_GAP_S[0]), PING_GAP_S[1])
-            await asyncio.sleep(gap_s * self._rng.uniform(*PING_DITHER))
-            await self._ping(connection)
-
-    async def _ping(self, connection: Connection) -> None:
-        self._ping_id = (self._ping_id + 1) % _REPORT_NUMBERS
-        self._pings = {self._ping_id: self._clock()}
-        self._pong.clear()
-        await connection.write(uuids.TIME, TimePing(self._ping_id).encode(), response=False)
-        try:
-            async with asyncio.timeout(PONG_S):
-                await self._pong.wait()
-        except TimeoutError:
-            _log.info("link %s: no answer to a time ping", self._address)
-
     async def _do_chores(self) -> None:
         """Requests that only repair the books: replays and missed reports."""
         while True:
@@ -329,21 +297,12 @@ class WrapLink:
     def _on_pong(self, data: bytes) -> None:
         returned_s = self._clock()
         pong = self._decoded(TimePong.decode, data)
-        if pong is None or pong.boot_id != self.clock_sync.boot_id or (sent_s := self._pings.pop(pong.ping_id, None)) is None:
-            return
-        self.clock_sync.add_ping(sent_s, pong.received_tick, pong.sent_tick, returned_s)
-        self._watch_way_out(sent_s, pong.received_tick)
-        self._pong.set()
+        if pong is not None:
+            self._keeper.take_pong(pong, returned_s)
 
     def add_departure(self, sent_s: float, received_tick: int) -> None:
         """Something that left here at ``sent_s`` was received at ``received_tick``."""
-        self.clock_sync.add_departure(sent_s, received_tick)
-        self._watch_way_out(sent_s, received_tick)
-
-    def _watch_way_out(self, sent_s: float, received_tick: int) -> None:
-        estimate = self.clock_sync.estimate
-        if estimate is not None:
-            self.lead.add(estimate.host_at(self.clock_sync.unwrap(received_tick)) - sent_s)
+        self._keeper.add_departure(sent_s, received_tick)
 
     def _on_answer(self, data: bytes) -> None:
         answer = self._decoded(Answer.decode, data)

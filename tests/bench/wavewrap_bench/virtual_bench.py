@@ -16,7 +16,7 @@ from wavewrap_protocol.payloads import Side
 from wavewrap_sim.air import Air, AirController
 from wavewrap_sim.device_clock import DeviceClock
 from wavewrap_sim.gatt import WrapPeripheral
-from wavewrap_sim.hci_pipe import open_pipe
+from wavewrap_sim.hci_pipe import host_on, open_pipe
 from wavewrap_sim.log import LogEntry, StepEntry
 from wavewrap_sim.scenario import Scenario
 from wavewrap_sim.wrap import SimulatedWrap, WrapSettings
@@ -97,7 +97,7 @@ async def open_bench(
         )
         controller = AirController(f"wrap {index}", link=air, public_address=f"00:00:5E:00:52:{index + 1:02X}", wrap=index)
         address = f"F0:57:52:00:00:{index + 1:02X}"
-        peripheral = WrapPeripheral(SimulatedWrap(settings, clock(), log.append), controller, address, clock)
+        peripheral = WrapPeripheral(SimulatedWrap(settings, clock(), log.append), host_on(controller), address, clock)
         true_clock = DeviceClock(clock(), settings.start_tick, settings.clock_ppm)
         devices.append(Device(settings.serial, address, peripheral, controller, true_clock, log))
     async with AsyncExitStack() as stack:

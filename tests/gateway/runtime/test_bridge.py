@@ -172,14 +172,13 @@ def test_states_go_out_on_change_and_seldom(record: Record, name: str) -> None:
 def test_nothing_new_is_said_of_a_wrap_that_is_gone(record: Record) -> None:
     cut_s, back_s = record.cut_s
     told = states_between(record, RIGHT, cut_s + 2.1, back_s)
-    counts = told[0].counts
-    assert all(state.model_copy(update={"link": "", "counts": counts, "clock": None}) == _hushed(told[0]) for state in told)
+    assert {_hushed(state).model_dump_json() for state in told} == {_hushed(told[0]).model_dump_json()}
     assert len(states_between(record, LEFT, cut_s + 2.1, back_s)) >= 3
 
 
 def _hushed(state: WrapState) -> WrapState:
-    """Without the words of its link and what grows old by itself."""
-    return state.model_copy(update={"link": "", "clock": None})
+    """Without its number, what is told of its link, and what grows old by itself."""
+    return state.model_copy(update={"seq": 0, "link": "", "counts": None, "clock": None})
 
 
 def states_between(record: Record, name: str, from_s: float, until_s: float) -> list[WrapState]:
