@@ -51,13 +51,13 @@ __all__ = ["Booted", "FrameArrived", "LinkChanged", "LinkEvent", "ReportArrived"
 SCAN_S = 4.0
 """Choice: forty advertisements. No longer, for a scan that its daemon has died under hears nothing to its end, and does not know."""
 
-CONNECT_S = 20.0
-"""Choice, as long-lived BLE clients do: a busy adapter needs seconds; the lease has vented the wrap long before."""
+CONNECT_S = 12.0
+"""Choice: a busy adapter needs seconds; two that came to nothing are told within 30 s (see :data:`DOUBTS_MAX`)."""
 
 DOUBTS_MAX = 2
 """So many connects in a row that a bonded, advertising wrap lets time out mean that it has forgotten the bond, and so many that one without
-a bond lets go at once mean that it wants one. Choice: one happens on a busy radio; each takes up to 20 s, and whoever waits should know
-soon."""
+a bond lets go at once mean that it wants one. Choice: one happens on a busy radio; each takes up to
+:data:`CONNECT_S`, and whoever waits should know soon."""
 
 SILENCE_CHECK_S = 1.0
 SILENCE_S = 4.5
