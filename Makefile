@@ -10,9 +10,11 @@ STAMP := $(VENV)/.installed
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-venv: $(STAMP)  ## build .venv, with uv where it is installed; again only when pyproject.toml changed
+venv: $(STAMP)  ## build .venv, with uv where it is installed; again only when pyproject.toml or the page's source changed
 
-$(STAMP): pyproject.toml
+WEB := $(shell find gateway/web gateway/hatch_build.py -type f -not -path '*/node_modules/*')
+
+$(STAMP): pyproject.toml $(WEB)
 	@.ci/build_venv $(VENV)
 	@touch $@
 

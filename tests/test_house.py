@@ -15,6 +15,7 @@ ROOT = Path(__file__).parents[1]
 PACKAGES = (
     "protocol/wavewrap_protocol",
     "gateway/wavewrap_gateway",
+    "gateway/wavewrap_dashboard",
     "firmware_sim/wavewrap_sim",
     "hardware/wavewrap_board",
     "tests/bench/wavewrap_bench",

@@ -93,7 +93,9 @@ class BridgeInfo(Payload):
     base_topic: str
     started_unix_s: float
     pacing: Pacing
-    commands: list[str] = Field(default_factory=list, description="requests that it takes; none where it is no daemon")
+    commands: list[str] = Field(
+        default_factory=list, description="requests that it takes; a run or demo takes at most stop, pause, resume and boost"
+    )
 
 
 class Selection(Payload):

@@ -43,7 +43,7 @@ class Ended:
         return found
 
 
-_PROGRESS = ("simulator: ", "MQTT: ", "watch it: ", "radio: ", "left: ", "right: ", "history: session ")
+_PROGRESS = ("simulator: ", "MQTT: ", "watch it: ", "radio: ", "left: ", "right: ", "dashboard: ", "history: session ")
 
 
 class Running:

@@ -33,6 +33,7 @@ from wavewrap_protocol.toml_files import FILE_MAX_BYTES
 __all__ = [
     "CommandsConfig",
     "ConfigValue",
+    "DashboardConfig",
     "GatewayConfig",
     "HomeAssistantConfig",
     "MqttConfig",
@@ -45,7 +46,7 @@ __all__ = [
 
 ENV_PREFIX = "WAVEWRAP_"
 
-_TABLES = ("mqtt", "names", "commands", "home_assistant", "outbox")
+_TABLES = ("mqtt", "names", "commands", "home_assistant", "outbox", "dashboard")
 
 
 class MqttConfig(BaseModel):
@@ -97,6 +98,16 @@ class HomeAssistantConfig(BaseModel):
     prefix: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]+$")] = Field(
         default="homeassistant", description="its discovery prefix"
     )
+
+
+class DashboardConfig(BaseModel):
+    """Table ``[dashboard]``: the page in the browser, on loopback only."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    enabled: bool = Field(default=False, description="run and gateway start it; demo does unless told not to")
+    port: int = Field(default=8765, ge=0, le=65535, description="on 127.0.0.1; 0: any free one")
+    check_before_start: bool = Field(default=True, description="the page asks what speaks against a session; off in a lab only")
 
 
 class OutboxConfig(BaseModel):
@@ -151,6 +162,7 @@ class GatewayConfig(BaseSettings):
     mqtt: MqttConfig = MqttConfig()
     commands: CommandsConfig = CommandsConfig()
     home_assistant: HomeAssistantConfig = HomeAssistantConfig()
+    dashboard: DashboardConfig = DashboardConfig()
     outbox: OutboxConfig = Field(default_factory=OutboxConfig)
 
     def outbox_file(self, broker: MqttSettings) -> Path:
@@ -171,6 +183,11 @@ class GatewayConfig(BaseSettings):
     def bumble_keys(self) -> Path:
         """The keys of bonds made through a bumble radio; the system keeps those of its own."""
         return self.known_wraps.with_name("bumble-keys.json")
+
+    @property
+    def dashboard_token(self) -> Path:
+        """What opens the page of the dashboard, so that its link stays the same from one start to the next."""
+        return self.known_wraps.with_name("dashboard-token")
 
     @classmethod
     def settings_customise_sources(

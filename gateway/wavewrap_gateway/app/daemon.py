@@ -20,6 +20,7 @@ from wavewrap_gateway.adapters.pacing import open_pacer
 from wavewrap_gateway.adapters.program_files import own_programs, preset_names
 from wavewrap_gateway.app.commands import Commands
 from wavewrap_gateway.app.config import GatewayConfig
+from wavewrap_gateway.app.dashboard import start_dashboard
 from wavewrap_gateway.app.fleet import Fleet
 from wavewrap_gateway.app.gateway import boot_number, start_embedded_broker
 from wavewrap_gateway.app.history import History, open_history
@@ -121,6 +122,7 @@ async def open_daemon(config: GatewayConfig, rng: Random, port: int, progress: C
         if settings is None:
             settings, embedded = await start_embedded_broker(stack, config, port)
         progress(f"MQTT: {settings.safe_url}")
+        await start_dashboard(stack, config, settings, progress)
         progress(f"radio: {config.radio}")
         outgoing = await open_outgoing(stack, config, settings, read_wall_s, embedded=embedded is not None)
         publisher = outgoing.publisher

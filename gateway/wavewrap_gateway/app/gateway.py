@@ -12,9 +12,11 @@ from wavewrap_gateway.adapters.mqtt_settings import MqttSettings
 from wavewrap_gateway.adapters.pacing import open_pacer
 from wavewrap_gateway.adapters.program_files import load_program
 from wavewrap_gateway.app.config import GatewayConfig
+from wavewrap_gateway.app.dashboard import start_dashboard
 from wavewrap_gateway.app.history import History, open_history
 from wavewrap_gateway.app.known_wraps import load_known_wraps
 from wavewrap_gateway.app.outgoing import open_outgoing
+from wavewrap_gateway.app.session_commands import allowed_commands, taking_requests
 from wavewrap_gateway.core.lateness import Lateness
 from wavewrap_gateway.core.program import Program
 from wavewrap_gateway.runtime.bridge import Bridge, Clocks, SessionView
@@ -110,6 +112,7 @@ async def open_gateway(
         await publisher.start()
         progress(f"MQTT: {settings.safe_url}")
         progress(f"watch it: mosquitto_sub -h {settings.host} -p {settings.port} -t '{settings.base_topic}/#' -v")
+        await start_dashboard(stack, config, settings, progress)
         progress(f"radio: {config.radio}, looking for {len(addresses) or wanted} wrap(s)")
         sightings = await find_wraps(radio, wanted, addresses, known.addresses(config.radio))
         names = known.names(config.names)
@@ -118,7 +121,7 @@ async def open_gateway(
         pacer = stack.enter_context(open_pacer(loop))
         bridge = Bridge(config.gateway, boot_number(wall_s()), wraps, publisher, clocks, lateness)
         outgoing.troubles.tell(bridge.event)
-        bridge.announce(__version__, config.radio, settings.base_topic, pacer.granted)
+        bridge.announce(__version__, config.radio, settings.base_topic, pacer.granted, sorted(allowed_commands(config)))
         await stack.enter_async_context(linked(wraps))
         for wrap in wraps:
             progress(f"{wrap.side.value}: {wrap.name}, battery {wrap.link.battery_pct} %")
@@ -135,6 +138,7 @@ async def open_gateway(
             patience_s=config.mqtt.patience_s,
             record=history.record,
         )
+        await stack.enter_async_context(taking_requests(settings, config, desk, wraps, clocks, bridge.event))
         try:
             yield Gateway(config, wraps, desk, history)
         finally:

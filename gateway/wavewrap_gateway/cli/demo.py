@@ -33,12 +33,17 @@ def demo(
     scenario: Annotated[Path | None, typer.Option(help="Radio conditions, a TOML file; none: a radio without time or loss.")] = None,
     faults: Annotated[Path | None, typer.Option(help="What goes wrong and when, a TOML file; none: nothing does.")] = None,
     broker: BrokerOption = None,
+    dashboard: Annotated[
+        bool | None, typer.Option("--dashboard/--no-dashboard", help="Serve the page in the browser; by default unless --json is given.")
+    ] = None,
     log: Annotated[Path | None, typer.Option(help="Keep the simulator's log here.")] = None,
     config: ConfigOption = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the summary as one JSON object, last.")] = False,
 ) -> None:
     """Run a session on simulated wraps and publish it over MQTT. Ctrl-C stops and vents."""
     chosen = load_config(config, broker=broker)
+    wanted = (not as_json) if dashboard is None else dashboard
+    chosen = chosen.model_copy(update={"dashboard": chosen.dashboard.model_copy(update={"enabled": wanted})})
     compile_wave(load_program(program, chambers, chosen.ceiling_mmhg), Side.LEFT, chambers, for_s)  # wrong input is told before all else
     with tempfile.TemporaryDirectory(prefix="wavewrap-") as folder:
         kept = Path(folder) / "sim.jsonl" if log is None else log

@@ -14,6 +14,7 @@ from wavewrap_gateway.cli import (
     board_fit,
     broker_user,
     config,
+    dashboard,
     demo,
     doctor,
     gateway,
@@ -49,6 +50,7 @@ app.command("run")(run.run)
 app.command("gateway")(gateway.gateway)
 app.command("doctor")(doctor.doctor)
 app.command("broker-user")(broker_user.broker_user)
+app.command("dashboard")(dashboard.dashboard)
 app.command("acknowledge")(acknowledge.acknowledge)
 app.add_typer(wraps.app, name="wraps")
 app.add_typer(programs.app, name="programs")

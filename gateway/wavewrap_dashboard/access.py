@@ -1,0 +1,48 @@
+"""Who may open the page and who may ask: the token, the Host and the Origin of every request; and what the browser may do with the page.
+
+A page of any other site can reach a loopback port. Without these checks it could start a session on somebody's legs.
+"""
+
+import hmac
+from collections.abc import Mapping
+from urllib.parse import urlsplit
+
+__all__ = ["HEADERS", "Access"]
+
+HEADERS = {
+    # uPlot sets styles through the DOM, which this policy lets it do; no inline style or script runs.
+    "content-security-policy": (
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; font-src 'self'; "
+        "manifest-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
+    ),
+    "x-content-type-options": "nosniff",
+    "referrer-policy": "no-referrer",
+    "cross-origin-opener-policy": "same-origin",
+    "cross-origin-resource-policy": "same-origin",
+    "permissions-policy": "camera=(), microphone=(), geolocation=(), usb=()",
+}
+
+
+class Access:
+    """Made once the port is known."""
+
+    def __init__(self, token: str, port: int) -> None:
+        self._token = token
+        self._hosts = {f"{name}:{port}" for name in ("127.0.0.1", "localhost", "[::1]")}
+        self.cookie = f"wavewrap-{port}"
+
+    def knows_host(self, headers: Mapping[str, str]) -> bool:
+        """Whether the request names this server as itself, and not under a name that somebody else's DNS points here."""
+        return headers.get("host", "").lower() in self._hosts
+
+    def is_own_page(self, headers: Mapping[str, str]) -> bool:
+        """Whether a page that this server gave out is asking; a browser always says where a WebSocket comes from."""
+        origin = headers.get("origin")
+        if origin is None:
+            return False
+        parts = urlsplit(origin)
+        return parts.scheme == "http" and parts.netloc.lower() == headers.get("host", "").lower() and self.knows_host(headers)
+
+    def is_token(self, given: str | None) -> bool:
+        """In constant time."""
+        return given is not None and hmac.compare_digest(given.encode(), self._token.encode())

@@ -1,0 +1,105 @@
+"""A dashboard, opened and closed: its port, its server in the running loop, its link to the broker."""
+
+import asyncio
+import secrets
+import socket
+import time
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from typing import Any
+
+import uvicorn
+
+from wavewrap_dashboard.access import Access
+from wavewrap_dashboard.live import Live
+from wavewrap_dashboard.server import make_app
+from wavewrap_dashboard.settings import DashboardSettings
+from wavewrap_protocol.errors import UsageError
+
+__all__ = ["Dashboard", "open_dashboard"]
+
+HOST = "127.0.0.1"
+"""Loopback only: from another machine the page is reached through a tunnel, which brings encryption and a login of its own."""
+
+BACKLOG = 64
+CLOSE_S = 2
+"""Choice: open sockets get this long to say goodbye."""
+
+WS_MAX_BYTES = 16_384
+
+
+class _Server(uvicorn.Server):
+    """Leaves the signals to whoever runs the loop."""
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Captures none."""
+        yield
+
+
+class Dashboard:
+    """An open one. ``url`` opens the page, and is a secret."""
+
+    def __init__(self, url: str, work: list[asyncio.Task[Any]]) -> None:
+        self.url = url
+        self._work = work
+
+    async def wait(self) -> None:
+        """Until a part of it ends, whose error this raises."""
+        done, _ = await asyncio.wait(self._work, return_when=asyncio.FIRST_COMPLETED)
+        for task in done:
+            task.result()
+
+
+@asynccontextmanager
+async def open_dashboard(settings: DashboardSettings) -> AsyncIterator[Dashboard]:
+    """Serves until left. Raises :class:`UsageError` when its port is taken."""
+    loop = asyncio.get_running_loop()
+    with _listen(settings) as listening:
+        port = listening.getsockname()[1]
+        token = settings.token.get_secret_value()
+        live = Live(settings.broker, f"wavewrap-dashboard-{secrets.token_hex(4)}", loop.time, _read_wall_s)
+        app = make_app(live, Access(token, port), check_before_start=settings.check_before_start)
+        config = uvicorn.Config(
+            app,
+            lifespan="off",
+            log_level="warning",
+            access_log=False,
+            ws="websockets-sansio",
+            ws_max_size=WS_MAX_BYTES,
+            ws_per_message_deflate=False,
+            server_header=False,
+            timeout_graceful_shutdown=CLOSE_S,
+        )
+        server = _Server(config)
+        work = [asyncio.create_task(live.run(), name="live"), asyncio.create_task(server.serve([listening]), name="server")]
+        try:
+            while not server.started and not any(task.done() for task in work):  # noqa: ASYNC110  # uvicorn tells it by a flag only
+                await asyncio.sleep(0.01)
+            for task in work:
+                if task.done():
+                    task.result()
+            yield Dashboard(f"http://{HOST}:{port}/enter/{token}", work)
+        finally:
+            server.should_exit = True
+            work[0].cancel()
+            await asyncio.gather(*work, return_exceptions=True)
+
+
+def _listen(settings: DashboardSettings) -> socket.socket:
+    # Bound by us, so that the port is known before the first answer and a taken one is told in one line.
+    listening = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    try:
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listening.bind((HOST, settings.port))
+        listening.listen(BACKLOG)
+    except OSError as cause:
+        listening.close()
+        raise UsageError(
+            f"dashboard: cannot listen on {HOST}:{settings.port} ({cause.strerror}): end what uses that port, or choose another"
+        ) from cause
+    return listening
+
+
+def _read_wall_s() -> float:
+    return time.clock_gettime(time.CLOCK_REALTIME)

@@ -1,0 +1,62 @@
+"""``wavewrap dashboard``: the page for a gateway that runs elsewhere, or that was started without one."""
+
+import asyncio
+import json
+import signal
+from typing import Annotated, Any
+
+import typer
+
+from wavewrap_dashboard.process import open_dashboard
+from wavewrap_dashboard.settings import DashboardSettings
+from wavewrap_gateway.app.config import GatewayConfig, load_config
+from wavewrap_gateway.app.dashboard import dashboard_settings
+from wavewrap_gateway.cli.config import ConfigOption
+from wavewrap_gateway.cli.playing import SIGNALS, tell
+from wavewrap_protocol.errors import UsageError
+
+__all__ = ["dashboard"]
+
+
+def dashboard(
+    broker: Annotated[
+        str | None, typer.Option("--broker", help="MQTT broker of the gateway, mqtt://host:port; none: the configured one, login and all.")
+    ] = None,
+    port: Annotated[int | None, typer.Option(min=0, max=65535, help="Port on 127.0.0.1 instead of the configured one; 0: any.")] = None,
+    config: ConfigOption = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object when ready: the link.")] = False,
+) -> None:
+    """Serve the page of a gateway, on this machine only, until Ctrl-C. Its end stops no session."""
+    chosen = load_config(config, broker=broker)
+    if port is not None:
+        chosen = chosen.model_copy(update={"dashboard": chosen.dashboard.model_copy(update={"port": port})})
+    raise typer.Exit(asyncio.run(_serve(chosen, as_json=as_json)))
+
+
+async def _serve(config: GatewayConfig, *, as_json: bool) -> int:
+    broker = config.mqtt.settings()
+    if broker is None:
+        raise UsageError("no broker is configured: name that of the gateway with --broker mqtt://host:port, or in the table [mqtt]")
+    settings = DashboardSettings.model_validate_json(dashboard_settings(config, broker))
+    loop = asyncio.get_running_loop()
+    ended: asyncio.Future[signal.Signals] = loop.create_future()
+
+    def end(number: signal.Signals) -> None:
+        if not ended.done():
+            ended.set_result(number)
+
+    for number in SIGNALS:
+        loop.add_signal_handler(number, end, number)
+    async with open_dashboard(settings) as page:
+        tell(f"MQTT: {broker.safe_url}")
+        if as_json:
+            typer.echo(json.dumps({"url": page.url}))
+        else:
+            tell(f"dashboard: {page.url}")
+        failed = asyncio.ensure_future(page.wait())
+        waiting: set[asyncio.Future[Any]] = {ended, failed}
+        await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+        if failed.done():
+            failed.result()
+        failed.cancel()
+    return 128 + ended.result() if ended.done() else 1

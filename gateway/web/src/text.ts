@@ -1,0 +1,43 @@
+/** Every word that a person reads comes from `strings/`; English is the first, and whoever translates copies that one file. */
+
+import de from "./strings/de.json";
+import en from "./strings/en.json";
+
+export type Key = keyof typeof en;
+export type Language = "en" | "de";
+
+const strings: Record<Language, Record<Key, string>> = { en, de };
+
+/** Fill the `{names}` of a string. */
+export function format(text: string, values: Record<string, string | number> = {}): string {
+  return text.replace(/\{(\w+)\}/g, (whole, name: string) => (name in values ? String(values[name]) : whole));
+}
+
+/** The language for a list of the browser's, most wanted first. */
+export function pickLanguage(wanted: readonly string[]): Language {
+  for (const tag of wanted) {
+    if (tag.toLowerCase().startsWith("de")) return "de";
+    if (tag.toLowerCase().startsWith("en")) return "en";
+  }
+  return "en";
+}
+
+/** Whether there is such a string; names of faults and states come from outside. */
+export function isKey(key: string): key is Key {
+  return Object.hasOwn(en, key);
+}
+
+/** The words of one language. */
+export class Words {
+  constructor(readonly language: Language) {}
+
+  say(key: Key, values: Record<string, string | number> = {}): string {
+    return format(strings[this.language][key], values);
+  }
+
+  /** A string whose key is made of a word from outside; what has none is shown as it came. */
+  sayOf(prefix: string, word: string, suffix = ""): string {
+    const key = `${prefix}_${word}${suffix}`;
+    return isKey(key) ? this.say(key) : word;
+  }
+}

@@ -1,0 +1,158 @@
+import { describe, expect, it } from "vitest";
+import { findAlarms } from "../src/alarms";
+import { Model, SILENCE_MS, STALE_MS, type Json } from "../src/model";
+import { Words } from "../src/text";
+
+const words = new Words("en");
+
+function state(more: Json = {}): Json {
+  return {
+    id: "left-leg", side: "left", link: "ready", device_state: "idle", fault: null, pressure_mmhg: null, target_mmhg: null, battery_pct: 90, clock: null, session: null, ...more,
+  };
+}
+
+function session(name: string): Json {
+  return { program: "calf-wave", state: name, elapsed_s: 1, duration_s: 60, cycle: 1, cycles: 2 };
+}
+
+function samples(seq: number, mmhg: number): Json {
+  return { k: "s", b: [{ w: "left-leg", h: false, o: 1, q: seq, d: 20, u: 100 + seq * 0.02, p: [[mmhg], [mmhg]] }] };
+}
+
+function live(now_ms: number): Model {
+  const model = new Model();
+  model.take({ k: "hello", version: "1", base_topic: "wavewrap", check_before_start: true }, now_ms);
+  model.take({ k: "all", broker: null, bridge: { state: { state: "online" } }, events: [], wraps: {} }, now_ms);
+  model.take({ k: "wrap", w: "left-leg", part: "state", v: state() }, now_ms);
+  model.take(samples(0, 2), now_ms);
+  return model;
+}
+
+describe("what is live", () => {
+  it("is stale within a second of its last sample", () => {
+    const model = live(0);
+    const wrap = model.sorted()[0]!;
+    expect(wrap.isStale(STALE_MS - 1)).toBe(false);
+    expect(wrap.isStale(1000)).toBe(true);
+    expect(wrap.isVented(100)).toBe(true);
+    expect(wrap.isVented(1000)).toBe(false); // an old pressure proves nothing
+  });
+
+  it("knows that its server is silent before two seconds are over", () => {
+    const model = live(0);
+    expect(model.isAlone(SILENCE_MS)).toBe(false);
+    expect(model.isAlone(1900)).toBe(true);
+    expect(findAlarms(model, words, 1900).map((one) => one.id)).toEqual(["server"]);
+  });
+
+  it("does not take a backlog for live data", () => {
+    const model = live(0);
+    const told = { state: state(), availability: "online", summary: null, events: [], overview: [], targets: [], age_s: 30, state_age_s: 3, batches: (samples(0, 9).b as Json[]) };
+    model.take({ k: "all", broker: null, bridge: {}, events: [], wraps: { "left-leg": told } }, 5000);
+    expect(model.sorted()[0]!.ring.latest()).toEqual([9, 9]);
+    expect(model.sorted()[0]!.isStale(5000)).toBe(true);
+  });
+
+  it("begins the whole session anew with each session", () => {
+    const model = live(0);
+    const put = (name: string): void => model.take({ k: "wrap", w: "left-leg", part: "state", v: state({ session: session(name) }) }, 0);
+    put("running");
+    for (let seq = 50; seq < 500; seq += 10) model.take(samples(seq, 30), seq);
+    expect(model.sorted()[0]!.overview.length).toBeGreaterThan(7);
+    put("ended");
+    put("arming");
+    expect(model.sorted()[0]!.overview).toEqual([]);
+    expect(model.session()?.state).toBe("arming");
+  });
+
+  it("forgets a wrap that is called something else now", () => {
+    const model = live(0);
+    model.take({ k: "gone", w: "left-leg" }, 1);
+    expect(model.sorted()).toEqual([]);
+  });
+});
+
+describe("alarms", () => {
+  it("are none while all is well", () => {
+    expect(findAlarms(live(0), words, 100)).toEqual([]);
+  });
+
+  it("say a fault in plain words with what to do, the worst first", () => {
+    const model = live(0);
+    model.take({ k: "wrap", w: "left-leg", part: "state", v: state({ fault: "vent_failed", battery_pct: 5 }) }, 0);
+    const alarms = findAlarms(model, words, 100);
+    expect(alarms.map((one) => one.level)).toEqual(["critical", "warning"]);
+    expect(alarms[0]!.what).toContain("Take it off now");
+    expect(alarms[0]!.fault).toEqual({ wrap: "left-leg", fault: "vent_failed" });
+  });
+
+  it("say that a session is not proven vented until the pressures prove it", () => {
+    const model = live(0);
+    const summary = { program: "x", ended: "faulted", reason: "", vented: false, wraps: [] };
+    model.take({ k: "wrap", w: "left-leg", part: "session", v: summary }, 0);
+    model.take(samples(1, 30), 0);
+    expect(findAlarms(model, words, 100).map((one) => one.id)).toEqual(["left-leg-vented"]);
+    model.take(samples(2, 1), 200);
+    expect(findAlarms(model, words, 300)).toEqual([]);
+  });
+
+  it("say that broker or gateway are gone", () => {
+    const model = live(0);
+    model.take({ k: "broker", down: "refused" }, 0);
+    expect(findAlarms(model, words, 100)[0]!.what).toContain("refused");
+    model.take({ k: "broker", down: null }, 0);
+    model.take({ k: "bridge", part: "state", v: { state: "offline" } }, 0);
+    expect(findAlarms(model, words, 100).map((one) => one.id)).toEqual(["gateway"]);
+  });
+});
+
+describe("what comes late", () => {
+  it("fills gaps and makes nothing fresh", () => {
+    const model = live(0);
+    const late = samples(5, 30);
+    (late.b as { h: boolean }[])[0]!.h = true;
+    model.take(late, 5000);
+    expect(model.sorted()[0]!.isStale(5000)).toBe(true);
+  });
+});
+
+describe("a wrap at rest", () => {
+  it("is live by its states alone, and stale when they stop", () => {
+    const model = live(0);
+    model.take({ k: "wrap", w: "left-leg", part: "state", v: state({ pressure_mmhg: [3, 4] }) }, 2000);
+    const wrap = model.sorted()[0]!;
+    expect(wrap.latest(3500)).toEqual([3, 4]);
+    expect([wrap.isStale(3500), wrap.isVented(3500), wrap.isStale(9100)]).toEqual([false, true, true]);
+  });
+
+  it("is not live by what lay on the broker", () => {
+    const model = live(0);
+    model.take({ k: "wrap", w: "left-leg", part: "state", v: state({ pressure_mmhg: [3, 4] }), old: true }, 2000);
+    expect(model.sorted()[0]!.isStale(2100)).toBe(true);
+  });
+
+  it("is stale within a second once a session plays on it", () => {
+    const model = live(0);
+    model.take(samples(1, 30), 2000);
+    model.take({ k: "wrap", w: "left-leg", part: "state", v: state({ pressure_mmhg: [30, 30], session: session("running") }) }, 2500);
+    expect([model.sorted()[0]!.isStale(2800), model.sorted()[0]!.isStale(3000)]).toEqual([false, true]);
+  });
+});
+
+describe("vented", () => {
+  it("is said of fresh pressures of every wrap, or by a record that came after STOP", () => {
+    const model = live(0);
+    model.take(samples(1, 30), 100);
+    expect(model.vented(200, 0)).toBe(false);
+    model.take(samples(2, 1), 300);
+    expect(model.vented(400, 0)).toBe(true);
+    expect(model.vented(1400, 0)).toBeNull(); // old pressures prove nothing
+    const summary = { program: "x", ended: "stopped", reason: "", vented: true, wraps: [] };
+    model.take({ k: "wrap", w: "left-leg", part: "session", v: summary, old: true }, 1500);
+    expect(model.vented(1600, 1000)).toBeNull();
+    model.take({ k: "wrap", w: "left-leg", part: "session", v: summary }, 1700);
+    expect(model.vented(9000, 1000)).toBe(true);
+    expect(model.vented(9000, 2000)).toBeNull();
+    expect(new Model().vented(0, 0)).toBeNull();
+  });
+});
