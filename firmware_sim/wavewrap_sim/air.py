@@ -67,7 +67,9 @@ class Air(LocalLink):
     # Advertising and connecting.
 
     def send_advertising_pdu(self, sender_controller: Controller, packet: ll.AdvertisingPdu) -> None:
-        """Everybody in range hears it, unless it is lost; a connect request makes a link."""
+        """Everybody in range hears it, unless it is lost; a connect request makes a link. Who has left is not heard."""
+        if sender_controller not in self.controllers:
+            return
         for receiver in sorted(self.controllers, key=lambda one: one.name):  # a set has no order that repeats
             if receiver is sender_controller or not self._hears(sender_controller, receiver, packet):
                 continue

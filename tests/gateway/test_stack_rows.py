@@ -153,8 +153,9 @@ def database(starlark: starlark_go.Starlark) -> Iterator[psycopg.Connection[Any]
     with run_postgres() as server, psycopg.connect(server.make_database("stack"), autocommit=True) as connection:
         for name in {row["name"] for row in rows}:
             create_table(connection, name, next(row for row in rows if row["name"] == name))
-        for row in rows:
-            insert(connection, row)
+        with connection.transaction():
+            for row in rows:
+                insert(connection, row)
         yield connection
 
 

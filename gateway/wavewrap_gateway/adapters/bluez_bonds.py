@@ -17,8 +17,9 @@ from wavewrap_gateway.runtime.ports import PairingRefusedError, Passkey
 __all__ = ["BluezBonds"]
 
 _POLL_S = 0.2
-_TIDY_UP_S = 2.0
-"""Longest wait for BlueZ to remove a wrap after a pairing that failed, which is told in any case. Choice: it answers at once."""
+_TIDY_UP_S = 5.0
+"""Longest wait for BlueZ to remove a wrap after a pairing that failed, which is told in any case. Choice: it first ends the link, for which
+BlueZ 5.66 took 2 s."""
 
 _log = logging.getLogger(__name__)
 
@@ -98,7 +99,7 @@ async def _tidy_up(bus: MessageBus, address: str) -> None:
         async with asyncio.timeout(_TIDY_UP_S):
             await _remove(bus, address)
     except (BleakError, OSError, EOFError) as cause:
-        _log.warning("%s may be left in BlueZ: %s", address, cause)
+        _log.warning("%s may be left in BlueZ: %s", address, str(cause) or "no answer in time")
 
 
 async def _remove(bus: MessageBus, address: str) -> None:

@@ -15,6 +15,9 @@ __all__ = ["PASSWORD_MIN_CHARACTERS", "set_user"]
 PASSWORD_MIN_CHARACTERS = 10
 """Choice: whoever guesses it can start a session."""
 
+HASHER = Argon2Hasher(time_cost=2, memory_cost=19_456, parallelism=1)
+"""OWASP's smallest argon2id: the broker checks logins in its only thread, also on a small board."""
+
 _NAME = re.compile(r"[A-Za-z0-9_.-]{1,64}")
 
 
@@ -32,6 +35,6 @@ def set_user(path: Path, name: str, password: SecretStr) -> bool:
         refuse_open(path, "the users of the gateway's own broker")
     lines = [line for line in (text or "").splitlines() if line.strip()]
     others = [line for line in lines if line.partition(":")[0] != name]
-    hashed = PasswordHash((Argon2Hasher(),)).hash(password.get_secret_value())
+    hashed = PasswordHash((HASHER,)).hash(password.get_secret_value())
     replace_file(path, "\n".join([*others, f"{name}:{hashed}", ""]))
     return len(others) == len(lines)

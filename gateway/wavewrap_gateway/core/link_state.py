@@ -17,6 +17,7 @@ __all__ = [
     "Ready",
     "Searching",
     "link_word",
+    "loss_cause",
 ]
 
 
@@ -94,3 +95,14 @@ LinkState = Searching | Connecting | Preparing | Ready | Lost | RadioDown | Fail
 def link_word(state: LinkState) -> str:
     """One word for logs, topics and screens."""
     return sub(r"(?<=[a-z])(?=[A-Z])", "_", type(state).__name__).lower()
+
+
+def loss_cause(state: LinkState) -> LossCause:
+    """Of what failed in ``state``."""
+    match state:
+        case Ready():
+            return LossCause.LINK
+        case Searching() | RadioDown():
+            return LossCause.REACH
+        case _:
+            return LossCause.CONNECT

@@ -15,7 +15,7 @@ __all__ = ["find_wraps", "linked"]
 SCAN_S = 10.0
 
 READY_S = 45.0
-"""Longest wait for all links. Choice: two connects of 20 s that failed, after which it is known whether a bond was lost."""
+"""Longest wait for all links. Choice: two connects of 12 s that failed, after which it is known whether a bond was lost, and a third."""
 
 
 async def find_wraps(radio: Radio, wanted: int, addresses: Sequence[str] = (), known: Collection[str] = ()) -> list[Sighting]:

@@ -19,12 +19,12 @@ from wavewrap_gateway.core.link_state import (
     Connecting,
     Failed,
     LinkState,
-    LossCause,
     Lost,
     Preparing,
     RadioDown,
     Ready,
     Searching,
+    loss_cause,
 )
 from wavewrap_gateway.core.telemetry import SampleLedger
 from wavewrap_gateway.runtime.clock_keeper import ClockKeeper
@@ -51,13 +51,12 @@ __all__ = ["Booted", "FrameArrived", "LinkChanged", "LinkEvent", "ReportArrived"
 SCAN_S = 4.0
 """Choice: forty advertisements. No longer, for a scan that its daemon has died under hears nothing to its end, and does not know."""
 
-CONNECT_S = 20.0
-"""Choice, as long-lived BLE clients do: a busy adapter needs seconds; the lease has vented the wrap long before."""
+CONNECT_S = 12.0
+"""Choice: a busy adapter needs seconds; two that came to nothing are told within 30 s (see :data:`DOUBTS_MAX`)."""
 
 DOUBTS_MAX = 2
 """So many connects in a row that a bonded, advertising wrap lets time out mean that it has forgotten the bond, and so many that one without
-a bond lets go at once mean that it wants one. Choice: one happens on a busy radio; each takes up to 20 s, and whoever waits should know
-soon."""
+a bond lets go at once mean that it wants one. Choice: one happens on a busy radio, and whoever waits should know soon."""
 
 SILENCE_CHECK_S = 1.0
 SILENCE_S = 4.5
@@ -154,21 +153,11 @@ class WrapLink:
                 except LinkError as cause:
                     self._radio_backoff.reset()
                     delay_s = self._backoff.next_delay_s()
-                    self._enter(Lost(self._loss_cause(), str(cause), delay_s))
+                    self._enter(Lost(loss_cause(self._state), str(cause), delay_s))
                     await asyncio.sleep(delay_s)
         finally:
             if not isinstance(self._state, Failed | BondLost):
                 self._enter(Closed())
-
-    def _loss_cause(self) -> LossCause:
-        """Of what failed in the state that the link is in."""
-        match self._state:
-            case Ready():
-                return LossCause.LINK
-            case Searching() | RadioDown():
-                return LossCause.REACH
-            case _:
-                return LossCause.CONNECT
 
     async def _connect_once(self) -> None:
         """One connection, from the sighting to its loss, which is always a :class:`LinkError`."""
@@ -177,20 +166,16 @@ class WrapLink:
         try:
             connection = await self._radio.connect(sighting, CONNECT_S)
             await self._use(connection)
-        except BondDoubtedError as cause:
-            if self._is_beyond_doubt():
+        except (BondDoubtedError, PairingWantedError) as cause:
+            self._doubts += 1
+            if self._doubts < DOUBTS_MAX:
+                raise
+            if isinstance(cause, BondDoubtedError):
                 raise BondLostError(self._address) from cause
-            raise
-        except PairingWantedError as cause:
-            if self._is_beyond_doubt() and not self._serves_everybody:
-                raise NotPairedError(
-                    f"{self._address} hangs up on gateways that it is not paired with: open its pairing window and run 'wavewrap pair'"
-                ) from cause
-            raise
-
-    def _is_beyond_doubt(self) -> bool:
-        self._doubts += 1
-        return self._doubts >= DOUBTS_MAX
+            if self._serves_everybody:
+                raise
+            text = f"{self._address} hangs up on gateways that it is not paired with: open its pairing window and run 'wavewrap pair'"
+            raise NotPairedError(text) from cause
 
     async def _use(self, connection: Connection) -> None:
         try:

@@ -90,5 +90,6 @@ def test_when_a_broker_dies_the_next_one_gets_what_it_had_not_acknowledged(tmp_p
             await publisher.close()
 
         asyncio.run(scene())
+        assert heard.wait_until(lambda one: len(one.bodies("wavewrap/bridge/event")) >= 50)
         bodies = heard.bodies("wavewrap/bridge/event")
     assert [BridgeEvent.model_validate_json(body).seq for body in bodies] == list(range(50))
