@@ -32,7 +32,8 @@ def tracked_files() -> tuple[Path, ...]:
     return tuple(
         path
         for path in ROOT.rglob("*")
-        if path.is_file() and not any(part.startswith(".") or part in {"node_modules", "bundle"} for part in path.relative_to(ROOT).parts[:-1])
+        if path.is_file()
+        and not any(part.startswith(".") or part in {"node_modules", "bundle"} for part in path.relative_to(ROOT).parts[:-1])
     )
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from tests.support.asking import Asker, expiring
-from tests.support.brokers import needs_mosquitto, run_mosquitto
+from tests.support.brokers import Collector, needs_mosquitto, run_mosquitto
 from tests.support.processes import start
 from tests.support.session_programs import write_long_hold
 
@@ -27,8 +27,8 @@ def test_a_demo_serves_its_page_and_stops_when_asked_over_mqtt(tmp_path: Path) -
             async with start(tmp_path / "demo", "wavewrap_gateway", *arguments, variables={"WAVEWRAP_DASHBOARD__PORT": "0"}) as demo:
                 line = await demo.wait_for_line("dashboard: ")
                 assert await asyncio.to_thread(_opens, line)
-                await demo.wait_for_line("right: ")
-                with Asker(broker.port) as asker:
+                with Collector(broker.port) as heard, Asker(broker.port) as asker:
+                    assert await asyncio.to_thread(heard.wait_until, _has_begun, 60.0)
                     await asyncio.to_thread(_refuse_a_start, asker)
                     await asyncio.to_thread(_pause_once_it_runs, asker)
                     stopped = await asyncio.to_thread(asker.ask, "stop")
@@ -47,15 +47,18 @@ def _opens(line: str) -> bool:
     return status == 200 and "wavewrap" in page
 
 
+def _has_begun(heard: Collector) -> bool:
+    return any(b"session_started" in body for body in heard.bodies("wavewrap/bridge/event"))
+
+
 def _refuse_a_start(asker: Asker) -> None:
     answer = asker.ask("start", expiring(program="calf-wave"))
     assert (answer.body["status"], answer.reason) == ("error", "not_allowed")
 
 
 def _pause_once_it_runs(asker: Asker) -> None:
-    for _ in range(200):
-        answer: Any = asker.ask("pause")
-        if answer.body["status"] == "ok":
-            assert answer.body["data"]["progress"]["state"] == "paused"
-            return
-    raise AssertionError(answer.body)
+    states: list[Any] = []
+    while "paused" not in states and len(states) < 200:
+        body = asker.ask("pause").body
+        states.append(body["data"]["progress"]["state"] if body["status"] == "ok" else body["error"])
+    assert states[-1] == "paused", states[-3:]
