@@ -30,7 +30,10 @@ def tracked_files() -> tuple[Path, ...]:
         listed = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, check=True, capture_output=True, text=True).stdout
         return tuple(path for name in listed.split("\0") if name and (path := ROOT / name).is_file())
     return tuple(
-        path for path in ROOT.rglob("*") if path.is_file() and not any(part.startswith(".") for part in path.relative_to(ROOT).parts[:-1])
+        path
+        for path in ROOT.rglob("*")
+        if path.is_file()
+        and not any(part.startswith(".") or part in {"node_modules", "bundle"} for part in path.relative_to(ROOT).parts[:-1])
     )
 
 

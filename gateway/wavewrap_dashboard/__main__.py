@@ -6,6 +6,7 @@ So whoever starts it (the gateway) puts no secret into an argument list, and tak
 import asyncio
 import json
 import logging
+import signal
 import sys
 
 from pydantic import ValidationError
@@ -19,6 +20,8 @@ __all__ = ["main"]
 
 def main() -> int:
     """The exit code."""
+    # The terminal's Ctrl-C reaches the whole job; the gateway, which stops and vents, decides when this ends.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     logging.basicConfig(level=logging.WARNING, format="dashboard: %(message)s", stream=sys.stderr)
     try:
         settings = DashboardSettings.model_validate_json(sys.stdin.readline())
@@ -30,9 +33,6 @@ def main() -> int:
     except WavewrapError as cause:
         print(json.dumps({"error": str(cause)}), flush=True)
         return 1
-    except KeyboardInterrupt:
-        # The terminal's Ctrl-C reaches the whole job; the gateway, which stops and vents, decides when this ends.
-        return 130
     return 0
 
 

@@ -25,6 +25,9 @@ __all__ = ["allowed_commands", "taking_requests"]
 
 OFFERED = frozenset({CommandName.STOP, CommandName.PAUSE, CommandName.RESUME, CommandName.BOOST})
 
+UP_S = 2.0
+"""Choice: a broker answers within milliseconds, one that speaks no MQTT 5 within a second."""
+
 
 def allowed_commands(config: GatewayConfig) -> set[CommandName]:
     """What is taken: as far as the configuration allows it, and a stop always."""
@@ -91,8 +94,14 @@ async def taking_requests(
     commands = _SessionCommands(desk, wraps)
     counter = RequestDesk(settings.base_topic, allowed_commands(config), (), commands, requests, clocks.monotonic_s, now_unix_s, tell)
     requests.on_request = counter.receive
+    up = asyncio.Event()
+    requests.on_up = up.set
     requests.start()
     try:
+        # A session begins when it can be stopped from afar; a broker that is not there keeps it waiting no longer.
+        with suppress(TimeoutError):
+            async with asyncio.timeout(UP_S):
+                await up.wait()
         yield
     finally:
         await requests.close()

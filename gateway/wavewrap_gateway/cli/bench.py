@@ -10,6 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from wavewrap_gateway.bench.cluster import NODE_KILLS, bench_cluster
+from wavewrap_gateway.bench.dashboard import WINDOW_S, bench_dashboard
 from wavewrap_gateway.bench.data import FADES_S, KILLS, QUIET_S, bench_data, bench_data_short
 from wavewrap_gateway.bench.fleet import FOR_S, GATEWAYS, bench_fleet
 from wavewrap_gateway.bench.gateway import bench_gateway
@@ -67,6 +68,14 @@ def fleet(
 ) -> None:
     """The message load of 200 gateways with two wraps each, from one process into one mosquitto."""
     _finish([asyncio.run(bench_fleet(gateways, for_s))], as_json)
+
+
+@app.command("dashboard")
+def dashboard(
+    window_s: Annotated[float, typer.Option("--window", min=5.0, help="Seconds to measure each.")] = WINDOW_S, as_json: JsonOption = False
+) -> None:
+    """How soon a sample is on the page in Chromium, and what the page's server costs with one page and with ten."""
+    _finish([asyncio.run(bench_dashboard(window_s))], as_json)
 
 
 @app.command("cluster")
