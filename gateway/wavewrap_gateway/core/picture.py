@@ -26,7 +26,7 @@ class WrapPicture:
         """A frame came; a replay is the past and changes nothing."""
         if frame.replay:
             return
-        if self._is_newer(frame.tick_of(len(frame.samples_cmmhg) - 1)):
+        if self._is_newer(frame.tick_of(len(frame.samples_cmmhg) - 1), least_tick=1):
             self.device_state = frame.state
         if frame.state is not DeviceState.FAULT:
             self.fault = Fault.NONE
@@ -38,16 +38,19 @@ class WrapPicture:
         match report:
             case StateReport():
                 self.cause, self.fault = report.cause, report.fault
-                if self._is_newer(report.tick):
+                if self._is_newer(report.tick, least_tick=0):
                     self.device_state = report.state
             case FaultReport():
                 self.fault = report.fault
             case _:
                 pass  # what steps did is the scheduler's business
 
-    def _is_newer(self, tick: int) -> bool:
-        """Notifications and indications may overtake each other on the way up: the newer word about the state counts."""
-        if self.state_tick is not None and tick_difference(tick, self.state_tick) < 0:
+    def _is_newer(self, tick: int, least_tick: int) -> bool:
+        """Notifications and indications may overtake each other on the way up: the newer word about the state counts.
+
+        Of the same tick a report does: the frame was sealed before what the report tells happened.
+        """
+        if self.state_tick is not None and tick_difference(tick, self.state_tick) < least_tick:
             return False
         self.state_tick = tick
         return True
