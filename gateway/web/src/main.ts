@@ -1,4 +1,4 @@
-/** Puts the page together and keeps it drawn: at most thirty times a second, and never old numbers as if they were live. */
+/** Puts the page together and keeps it drawn: when something came, at most thirty times a second, and never old numbers as if they were live. */
 
 import "./style.css";
 import { AlarmList } from "./alarmlist";
@@ -15,6 +15,8 @@ import { pickLanguage, Words, type Language } from "./text";
 import { WrapsDialog } from "./wraps";
 
 const FRAME_MS = 1000 / 30;
+/** Without news only ages and the right edge of the charts move. */
+const QUIET_MS = 100;
 /** A page in the background is drawn by nobody; its texts still have to be right when somebody listens. */
 const SLOW_TICK_MS = 500;
 
@@ -24,11 +26,16 @@ const words = new Words(language);
 document.documentElement.lang = language;
 document.documentElement.dataset.theme = localStorage.getItem("wavewrap-theme") ?? "";
 
+let drawn_ms = -Infinity;
+/** whether something came since the last drawing: it is on the screen with the next frame */
+let news = false;
+
 const model = new Model();
 const stop = new Stop();
 const connection = new Connection(
   (message) => {
     model.take(message, performance.now());
+    news = true;
     // Not only when drawn: a gateway that ends right after its session must not take the proof with it.
     if (stop.step !== "idle") drawStop(performance.now());
   },
@@ -150,11 +157,12 @@ function draw(): void {
   wrapsButton.hidden = !model.takes("health");
   if (model.hello !== null) setText(source, words.say("footer_source", { topic: model.hello.base_topic, version: model.hello.version }));
   drawn_ms = now_ms;
+  news = false;
 }
 
-let drawn_ms = -Infinity;
 function frame(now_ms: number): void {
-  if (now_ms - drawn_ms >= FRAME_MS - 2) draw();
+  const since_ms = now_ms - drawn_ms;
+  if ((news && since_ms >= FRAME_MS - 2) || since_ms >= QUIET_MS) draw();
   requestAnimationFrame(frame);
 }
 
