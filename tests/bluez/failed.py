@@ -1,4 +1,4 @@
-"""Prints the node ids of the cases that failed, one a line, from the JUnit files that are given; exit code 1 when a file is missing or unreadable."""
+"""Prints the node ids of the cases that failed, one a line, from the JUnit files given; exit code 1 when one is missing or unreadable."""
 
 import sys
 from pathlib import Path
