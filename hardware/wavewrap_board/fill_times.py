@@ -57,10 +57,14 @@ def start_up_s(board: Board, idle_s: float) -> float:
 
 
 def fall_s(chamber: Chamber, path: EscapePath, from_mmhg: float, to_mmhg: float) -> float:
-    """From an open ``path`` at ``from_mmhg`` until ``chamber`` is at ``to_mmhg``, over 0, without the valve's delay; 0 when it is there."""
+    """From an open ``path`` at ``from_mmhg`` until ``chamber`` is at ``to_mmhg``, over 0, without the valve's delay; 0 when it is there.
+
+    ``inf`` through a path that lets nothing out.
+    """
     if from_mmhg <= to_mmhg:
         return 0.0
-    return _integrate(lambda mmhg: capacity_ml_mmhg(chamber, mmhg) / path(mmhg), to_mmhg, from_mmhg)
+    with np.errstate(divide="ignore"):
+        return _integrate(lambda mmhg: capacity_ml_mmhg(chamber, mmhg) / path(mmhg), to_mmhg, from_mmhg)
 
 
 def vent_path(board: Board) -> EscapePath:

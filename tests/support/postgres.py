@@ -7,7 +7,7 @@ import signal
 import subprocess
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -90,7 +90,8 @@ class PostgresServer:
     def _signal(self, number: signal.Signals) -> None:
         chief = psutil.Process(int((self._data / "postmaster.pid").read_text().split()[0]))
         for process in (chief, *chief.children(recursive=True)):
-            process.send_signal(number)
+            with suppress(psutil.NoSuchProcess):  # a worker may end meanwhile
+                process.send_signal(number)
 
     @property
     def is_up(self) -> bool:
