@@ -10,9 +10,9 @@ import json
 import sys
 from asyncio.subprocess import PIPE, Process
 from collections import deque
-from contextlib import suppress
 from pathlib import Path
 
+from wavewrap_gateway.adapters.child_process import end_child
 from wavewrap_gateway.adapters.private_files import refuse_open
 from wavewrap_protocol.errors import BrokerError, UsageError
 
@@ -89,15 +89,7 @@ class EmbeddedBroker:
         process, self._process = self._process, None
         if process is None:
             return
-        if process.stdin is not None:
-            process.stdin.close()  # its sign to end
-        try:
-            async with asyncio.timeout(STOP_S):
-                await process.wait()
-        except TimeoutError:
-            with suppress(ProcessLookupError):
-                process.kill()
-            await process.wait()
+        await end_child(process, STOP_S)
         if self._stderr_task is not None:
             await self._stderr_task
 

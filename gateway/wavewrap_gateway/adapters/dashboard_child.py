@@ -7,8 +7,8 @@ import asyncio
 import json
 import sys
 from asyncio.subprocess import PIPE, Process
-from contextlib import suppress
 
+from wavewrap_gateway.adapters.child_process import end_child
 from wavewrap_protocol.errors import UsageError
 
 __all__ = ["DashboardChild"]
@@ -57,12 +57,4 @@ class DashboardChild:
         process, self._process = self._process, None
         if process is None:
             return
-        if process.stdin is not None:
-            process.stdin.close()  # its sign to end
-        try:
-            async with asyncio.timeout(STOP_S):
-                await process.wait()
-        except TimeoutError:
-            with suppress(ProcessLookupError):
-                process.kill()
-            await process.wait()
+        await end_child(process, STOP_S)
