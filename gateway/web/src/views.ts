@@ -64,14 +64,13 @@ export class Views {
       return;
     }
     if (this.history === null) {
-      try {
-        const { HistoryPage } = await import("./history/page");
-        this.history ??= new HistoryPage(this.words, this.place, (address) => this.go(address));
-      } catch {
-        // The server is gone, or another version of it has other files: a reload gets them.
+      const loaded = await import("./history/page").catch(() => null);
+      if (loaded === null) {
+        // The server is gone; it is tried again when it is back.
         this.place.replaceChildren(h("section", { class: "card empty" }, h("p", { role: "alert" }, this.words.say("connection_server"))));
         return;
       }
+      this.history ??= new loaded.HistoryPage(this.words, this.place, (address) => this.go(address));
     }
     if (!this.isLive) this.history.show(readRoute(location.pathname, location.search));
   }
