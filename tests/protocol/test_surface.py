@@ -15,8 +15,8 @@ PINNED = {
     states: "PRESSURISING TRANSITIONS DeviceEvent next_state",
     payloads: (
         "TOPICS Availability BridgeEvent BridgeHealth BridgeInfo BridgeState ChamberFigures ClockQuality Cycles Devices EndedHow "
-        "FindingRecord Histogram MqttCounts OutboxHealth Pacing Payload ProcessFigures Quantiles SampleAccount SampleCounts Selection SessionProgress "
-        "SessionSummary Side StepCounts Telemetry Topic WrapEvent "
+        "FindingRecord Histogram MqttCounts OutboxHealth Pacing Payload ProcessFigures Quantiles "
+        "SampleAccount SampleCounts Selection SessionProgress SessionSummary Side StepCounts Telemetry Topic WrapEvent "
         "WrapId WrapInfo WrapState WrapSummary"
     ),
     requests: (

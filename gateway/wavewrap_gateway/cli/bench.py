@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import signal
 import subprocess
 import sys
 from collections.abc import Callable, Coroutine
@@ -37,6 +38,12 @@ _BENCHES: dict[str, Callable[[], Coroutine[Any, Any, BenchReport]]] = {
 
 _PROGRAMS = ("timing", "plant", "control", "safety")
 """What ``all`` runs in programs of their own."""
+
+
+@app.callback()
+def end_in_order() -> None:
+    """Ended by SIGTERM, a bench takes its programs along, as with Ctrl-C."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
 
 
 @app.command("gateway")
