@@ -36,7 +36,7 @@ const stop = new Stop();
 const connection = new Connection(
   (message) => {
     model.take(message, performance.now());
-    if (message.k === "hello") views.wake();
+    if (message.k === "hello") pages.wake();
     news = true;
     // Not only when drawn: a gateway that ends right after its session must not take the proof with it.
     if (stop.step !== "idle") drawStop(performance.now());
@@ -64,7 +64,7 @@ let cards: Card[] = [];
 const legs = h("section", { class: "card legs" });
 let legCalves: Calf[] = [];
 const narrow = matchMedia("(max-width: 899px)");
-const views = new Views(words, [sessionPanel.element, legs, cardsPlace]);
+const pages = new Views(words, [sessionPanel.element, legs, cardsPlace]);
 
 function press(): void {
   stop.press(performance.now());
@@ -80,7 +80,7 @@ function switchTheme(): void {
   root.dataset.theme = dark ? "light" : "dark";
   localStorage.setItem("wavewrap-theme", root.dataset.theme);
   for (const card of cards) card.restyle();
-  views.restyle();
+  pages.restyle();
 }
 
 function switchLanguage(): void {
@@ -97,7 +97,7 @@ function build(): void {
       "header",
       { class: "top" },
       h("div", { class: "brand" }, h("span", { class: "mark", "aria-hidden": "true" }), h("h1", {}, "wavewrap"), h("small", {}, words.say("tagline"))),
-      views.links,
+      pages.links,
       chip,
       h(
         "nav",
@@ -108,7 +108,7 @@ function build(): void {
       ),
     ),
     h("aside", { class: "stop-place", "aria-label": words.say("stop") }, stopButton, stopDetail),
-    h("main", { id: "wraps", tabindex: -1 }, alarmList.element, sessionPanel.element, legs, cardsPlace, views.place),
+    h("main", { id: "wraps", tabindex: -1 }, alarmList.element, sessionPanel.element, legs, cardsPlace, pages.place),
     h("footer", {}, h("span", {}, words.say("footer")), source),
     startDialog.element,
     wrapsDialog.element,
@@ -143,7 +143,7 @@ function draw(): void {
   sessionPanel.draw(model, now_ms);
   legs.hidden = cards.length === 0 || !narrow.matches;
   // What nobody sees is not drawn.
-  if (views.isLive) cards.forEach((card, i) => {
+  if (pages.isLive) cards.forEach((card, i) => {
     const wrap = model.wraps.get(card.name);
     if (wrap === undefined) return;
     card.draw(wrap, model, now_ms);
@@ -184,12 +184,12 @@ addEventListener(
 );
 matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => {
   cards.forEach((card) => card.restyle());
-  views.restyle();
+  pages.restyle();
 });
 
 build();
 connection.start();
-views.start();
+pages.start();
 requestAnimationFrame(frame);
 setInterval(() => {
   if (performance.now() - drawn_ms > SLOW_TICK_MS) draw();
