@@ -1,0 +1,39 @@
+"""Notes for a recovery journal, made by hand; times are hours since :data:`NOON_UNIX_S`."""
+
+from wavewrap_gateway.core.journal import JournalEntry, RunNote, SorenessNote
+from wavewrap_gateway.core.journal_book import JournalBook, JournalSession
+from wavewrap_gateway.core.soreness import Occasion
+from wavewrap_protocol.payloads import OccasionKind
+
+__all__ = ["NOON_UNIX_S", "book_of", "make_occasion", "rate", "run_note", "unix_s"]
+
+NOON_UNIX_S = 1_700_000_000.0
+
+
+def unix_s(hours: float) -> float:
+    """Wall time of that hour."""
+    return NOON_UNIX_S + hours * 3600.0
+
+
+def rate(hours: float, soreness: int = 4) -> SorenessNote:
+    """A rating."""
+    return SorenessNote(unix_s=unix_s(hours), soreness=soreness)
+
+
+def run_note(hours: float, minutes: float = 45.0, **fields: object) -> RunNote:
+    """A run that ended then."""
+    return RunNote.model_validate({"ended_unix_s": unix_s(hours), "duration_s": minutes * 60.0, **fields})
+
+
+def make_occasion(
+    began_hours: float, ended_hours: float | None, *, kind: OccasionKind = OccasionKind.SESSION, planned_s: float = 1800.0
+) -> Occasion:
+    """A session, unless told otherwise."""
+    return Occasion(kind, f"at-{began_hours:g}", unix_s(began_hours), None if ended_hours is None else unix_s(ended_hours), planned_s)
+
+
+def book_of(occasions: list[Occasion], notes: list[RunNote | SorenessNote]) -> JournalBook:
+    """A journal of those sessions and notes."""
+    entries = [JournalEntry(f"e{at}", note.at_unix_s, note) for at, note in enumerate(notes)]
+    entries.sort(key=lambda entry: entry.note.at_unix_s, reverse=True)
+    return JournalBook(entries, [JournalSession(one, "calf-wave") for one in reversed(occasions)])
