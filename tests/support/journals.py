@@ -1,8 +1,9 @@
 """Notes for a recovery journal, made by hand; times are hours since :data:`NOON_UNIX_S`."""
 
-from wavewrap_gateway.core.journal import JournalEntry, RunNote, SorenessNote
+from wavewrap_gateway.core.journal import JournalEntry
 from wavewrap_gateway.core.journal_book import JournalBook, JournalSession
 from wavewrap_gateway.core.soreness import Occasion
+from wavewrap_protocol.journal_notes import RunNote, SorenessNote
 from wavewrap_protocol.payloads import OccasionKind
 
 __all__ = ["NOON_UNIX_S", "book_of", "make_occasion", "rate", "run_note", "unix_s"]

@@ -7,7 +7,8 @@ from pathlib import Path
 from tests.support.asking import Asker
 from tests.support.brokers import Mosquitto
 from wavewrap_gateway.adapters.store_journal import add_entry
-from wavewrap_gateway.core.journal import JournalEntry, RunNote
+from wavewrap_gateway.core.journal import JournalEntry
+from wavewrap_protocol.journal_notes import RunNote
 
 __all__ = ["JOURNAL_CONFIG", "leave_journal", "leave_names_and_run"]
 

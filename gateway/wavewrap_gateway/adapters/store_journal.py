@@ -11,10 +11,11 @@ from sqlalchemy import Connection, RowMapping, Table, select
 from wavewrap_gateway.adapters.store_engine import give_room_back, reading
 from wavewrap_gateway.adapters.store_place import is_server, sqlite_path
 from wavewrap_gateway.adapters.store_schema import JOURNAL_RUNS, JOURNAL_SORENESS, SESSIONS
-from wavewrap_gateway.core.journal import JournalEntry, RunNote, SorenessNote
+from wavewrap_gateway.core.journal import JournalEntry
 from wavewrap_gateway.core.journal_book import JournalBook, JournalSession
 from wavewrap_gateway.core.soreness import Occasion
 from wavewrap_protocol.errors import UsageError
+from wavewrap_protocol.journal_notes import RunNote, SorenessNote
 from wavewrap_protocol.payloads import OccasionKind
 
 __all__ = ["add_entry", "delete_entries", "delete_journal", "load_journal"]

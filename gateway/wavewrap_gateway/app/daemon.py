@@ -24,7 +24,6 @@ from wavewrap_gateway.app.dashboard import start_dashboard
 from wavewrap_gateway.app.fleet import Fleet
 from wavewrap_gateway.app.gateway import boot_number, start_embedded_broker
 from wavewrap_gateway.app.history import History, open_history
-from wavewrap_gateway.app.journal import RecoveryJournal
 from wavewrap_gateway.app.outgoing import open_outgoing
 from wavewrap_gateway.core.backoff import Backoff
 from wavewrap_gateway.core.home_assistant import (
@@ -219,7 +218,9 @@ async def open_daemon(config: GatewayConfig, rng: Random, port: int, progress: C
             "recall": Recall(lambda: bridge.wraps, outgoing.sample_runs).run(),
         }
         if config.journal.publish:
-            journal = RecoveryJournal(config, read_wall_s)
+            from wavewrap_gateway.adapters.recovery_journal import RecoveryJournal  # here, because SQLAlchemy takes its time to load
+
+            journal = RecoveryJournal(config.store.get_secret_value(), config.gateway, read_wall_s)
             load = partial(asyncio.to_thread, journal.load_open)
             jobs["journal"] = JournalWatch(config.gateway, boot, load, publisher, read_wall_s, bridge.event, _log.error).run()
         else:

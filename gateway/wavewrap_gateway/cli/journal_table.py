@@ -7,8 +7,9 @@ from rich.text import Text
 
 from wavewrap_gateway.cli.session_table import local_time
 from wavewrap_gateway.core.hydration import ML_PER_OZ
-from wavewrap_gateway.core.journal import JournalEntry, RunNote
+from wavewrap_gateway.core.journal import JournalEntry, drink_after_ml
 from wavewrap_gateway.core.journal_book import JournalBook, JournalSession
+from wavewrap_protocol.journal_notes import RunNote
 from wavewrap_protocol.payloads import Moment
 
 __all__ = ["print_book", "print_drink"]
@@ -43,8 +44,8 @@ def _entry_line(entry: JournalEntry) -> tuple[float, str, str, str]:
         figures.append(f"{note.distance_m / 1000.0:.1f} km")
     if note.effort is not None:
         figures.append(f"effort {note.effort}")
-    if note.drink_ml is not None:
-        figures.append(f"to drink {note.drink_ml / 1000.0:.1f} l")
+    if (drink_ml := drink_after_ml(note)) is not None:
+        figures.append(f"to drink {drink_ml / 1000.0:.1f} l")
     return note.ended_unix_s, "run", f"{', '.join(figures)}{_remark(note.note)}", entry.entry_id
 
 

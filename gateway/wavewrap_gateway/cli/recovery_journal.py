@@ -4,20 +4,24 @@ import json
 import time
 from datetime import datetime
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from wavewrap_gateway.app.config import StorePlace, load_config
-from wavewrap_gateway.app.journal import RecoveryJournal
 from wavewrap_gateway.cli.config import ConfigOption
 from wavewrap_gateway.cli.journal_table import print_book, print_drink
 from wavewrap_gateway.cli.session_table import local_time
 from wavewrap_gateway.core.hydration import KG_PER_LB
-from wavewrap_gateway.core.journal import RunNote, SorenessNote, read_note
+from wavewrap_gateway.core.journal import drink_after_ml, read_note
 from wavewrap_gateway.core.journal_book import write_csv
 from wavewrap_gateway.core.journal_words import describe_book, describe_due, describe_entry, say_question
 from wavewrap_protocol.errors import UsageError
+from wavewrap_protocol.journal_notes import RunNote, SorenessNote
+from wavewrap_protocol.payload_base import Payload
+
+if TYPE_CHECKING:
+    from wavewrap_gateway.adapters.recovery_journal import RecoveryJournal
 
 __all__ = ["app"]
 
@@ -33,14 +37,15 @@ AtOption = Annotated[str | None, typer.Option("--at", metavar="TIME", help="When
 NoteOption = Annotated[str, typer.Option("--note", help="A remark.")]
 
 
-def _open(store: str | None, config: Path | None) -> RecoveryJournal:
+def _open(store: str | None, config: Path | None) -> "RecoveryJournal":
+    from wavewrap_gateway.adapters.recovery_journal import RecoveryJournal  # here, because SQLAlchemy takes its time and memory to load
+
     chosen = load_config(config)
-    if store is not None:
-        chosen = chosen.model_copy(update={"store": StorePlace(store)})
-    return RecoveryJournal(chosen, lambda: time.clock_gettime(time.CLOCK_REALTIME))
+    place = (chosen.store if store is None else StorePlace(store)).get_secret_value()
+    return RecoveryJournal(place, chosen.gateway, lambda: time.clock_gettime(time.CLOCK_REALTIME))
 
 
-def _read_time(at: str | None, journal: RecoveryJournal) -> float:
+def _read_time(at: str | None, journal: "RecoveryJournal") -> float:
     if at is None:
         return journal.now_unix_s
     try:
@@ -84,12 +89,13 @@ def add_run(
     }
     entry = journal.add(read_note(RunNote, given))
     if as_json:
-        _print_json(describe_entry(entry))
+        _print(describe_entry(entry))
         return
     typer.echo(f"noted {entry.entry_id}")
     assert isinstance(entry.note, RunNote)
-    if entry.note.drink_ml is not None:
-        print_drink(entry.note.drink_ml)
+    drink_ml = drink_after_ml(entry.note)
+    if drink_ml is not None:
+        print_drink(drink_ml)
 
 
 @add.command("soreness")
@@ -105,7 +111,7 @@ def add_soreness(
     journal = _open(store, config)
     entry = journal.add(read_note(SorenessNote, {"unix_s": _read_time(at, journal), "soreness": soreness, "note": note}))
     if as_json:
-        _print_json(describe_entry(entry))
+        _print(describe_entry(entry))
     else:
         typer.echo(f"noted {entry.entry_id}")
 
@@ -121,7 +127,7 @@ def list_entries(
     journal = _open(store, config)
     book = journal.load(days)
     if as_json:
-        _print_json(describe_book(book, journal.now_unix_s))
+        _print(describe_book(book, journal.now_unix_s))
     elif book.entries or book.sessions:
         print_book(book)
     else:
@@ -134,7 +140,7 @@ def due(store: StoreOption = None, config: ConfigOption = None, as_json: JsonOpt
     journal = _open(store, config)
     book, now_unix_s = journal.load_open(), journal.now_unix_s
     if as_json:
-        _print_json(describe_due(book, now_unix_s))
+        _print(describe_due(book, now_unix_s))
         return
     questions = book.find_due(now_unix_s)
     for question in questions:
@@ -193,3 +199,7 @@ def delete(
 
 def _print_json(content: dict[str, Any]) -> None:
     typer.echo(json.dumps(content, ensure_ascii=False))
+
+
+def _print(told: Payload) -> None:
+    typer.echo(told.model_dump_json())

@@ -5,8 +5,9 @@ import io
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from wavewrap_gateway.core.journal import JournalEntry, RunNote, SorenessNote
+from wavewrap_gateway.core.journal import JournalEntry, drink_after_ml
 from wavewrap_gateway.core.soreness import Occasion, Question, answers_of, find_due, next_due_unix_s, questions_of
+from wavewrap_protocol.journal_notes import RunNote, SorenessNote
 from wavewrap_protocol.payloads import Moment, OccasionKind
 
 __all__ = ["CSV_COLUMNS", "JournalBook", "JournalSession", "occasion_of", "write_csv"]
@@ -59,9 +60,9 @@ def occasion_of(entry: JournalEntry) -> Occasion:
     return Occasion(OccasionKind.RUN, entry.entry_id, note.ended_unix_s - note.duration_s, note.ended_unix_s, note.duration_s)
 
 
-_RUN_COLUMNS = ("duration_s", "distance_m", "effort", "load_effort_min", "weight_before_kg", "weight_after_kg", "drink_ml", "warm_up_s")
+_RUN_COLUMNS = ("duration_s", "distance_m", "effort", "load_effort_min", "weight_before_kg", "weight_after_kg", "warm_up_s", "stretch_s")
 
-CSV_COLUMNS = ("entry", "kind", "time", "unix_s", *_RUN_COLUMNS, "stretch_s", "soreness", "answers", "note")
+CSV_COLUMNS = ("entry", "kind", "time", "unix_s", *_RUN_COLUMNS, "drink_ml", "soreness", "answers", "note")
 """A row an entry; ``effort`` is 1 to 10, ``soreness`` 0 to 10, ``answers`` says what a rating counts as, as ``24_h of SESSION``."""
 
 
@@ -75,7 +76,7 @@ def write_csv(book: JournalBook, local_time: Callable[[float], str]) -> str:
         note = entry.note
         head = (entry.entry_id, "run" if isinstance(note, RunNote) else "soreness", local_time(note.at_unix_s), note.at_unix_s)
         if isinstance(note, RunNote):
-            figures = [getattr(note, name) for name in (*_RUN_COLUMNS, "stretch_s")]
+            figures = [*(getattr(note, name) for name in _RUN_COLUMNS), drink_after_ml(note)]
             cells = ["" if figure is None else round(figure, 3) for figure in figures]
             writer.writerow((*head, *cells, "", "", note.note))
         else:

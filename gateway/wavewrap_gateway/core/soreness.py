@@ -7,7 +7,7 @@ question that is open then, and nobody is asked twice for a session and the run 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from wavewrap_gateway.core.journal import SorenessNote
+from wavewrap_protocol.journal_notes import SorenessNote
 from wavewrap_protocol.payloads import Moment, OccasionKind
 
 __all__ = [

@@ -12,8 +12,9 @@ from wavewrap_gateway.adapters.store_engine import begin, open_engine, prepare
 from wavewrap_gateway.adapters.store_journal import add_entry, delete_entries, delete_journal, load_journal
 from wavewrap_gateway.adapters.store_schema import migrate
 from wavewrap_gateway.adapters.store_writer import StoreWriter
-from wavewrap_gateway.core.journal import JournalEntry, RunNote, SorenessNote
+from wavewrap_gateway.core.journal import JournalEntry
 from wavewrap_protocol.errors import StoreError, UsageError
+from wavewrap_protocol.journal_notes import RunNote, SorenessNote
 
 place = pytest.fixture(open_places, scope="module", params=["sqlite", "postgresql"])
 
@@ -138,4 +139,4 @@ def test_what_was_left_out_of_a_run_is_not_made_up(place: Place) -> None:
         connection.execute(text(f"INSERT INTO journal_runs ({columns}) VALUES ('r', 'attic', 1, 2, 60, '')"))
     (kept,) = load_journal(where, "attic").entries
     assert isinstance(kept.note, RunNote)
-    assert (kept.note.duration_s, kept.note.effort, kept.note.drink_ml) == (60.0, None, None)
+    assert (kept.note.duration_s, kept.note.effort, kept.note.weight_after_kg) == (60.0, None, None)

@@ -69,7 +69,7 @@ def test_a_run_says_how_much_to_drink_in_either_unit(run: Run) -> None:
     assert noted["drink_ml"] == pytest.approx(591.5, abs=0.2)
     assert "no weight was lost" in run("add", "run", "--minutes", 30, "--weight-before", 70, "--weight-after", 70).stdout
     runs = printed(run("list", "--json"))["entries"]
-    assert [one["load_effort_min"] for one in runs] == [None, None, 300.0]
+    assert [one["load_min"] for one in runs] == [None, None, 300.0]
 
 
 def test_a_question_is_asked_and_one_rating_answers_it(run: Run, tmp_path: Path) -> None:
@@ -85,7 +85,7 @@ def test_a_question_is_asked_and_one_rating_answers_it(run: Run, tmp_path: Path)
     assert after["next_due_unix_s"] == pytest.approx(now_unix_s() + 23.5 * 3600.0, abs=60.0)
     assert run("due").stdout.startswith("nothing is asked now; next at ")
     (session,) = printed(run("list", "--json"))["sessions"]
-    assert session["soreness"] == {"before": None, "after": None, "24_h": 4, "48_h": None}
+    assert session["soreness"] == {"before": None, "after": None, "hours_24": 4, "hours_48": None}
     listed = run("list").stdout
     assert "soreness 24 h 4" in listed
     assert "4 ([bold]left)" in listed

@@ -2,6 +2,7 @@
 
 import csv
 import io
+import json
 from datetime import UTC, datetime
 
 import pytest
@@ -10,10 +11,11 @@ from hypothesis import strategies as st
 from tests.support.journals import NOON_UNIX_S, book_of, make_occasion, rate, run_note, unix_s
 
 from wavewrap_gateway.core.hydration import DRINK_ML_PER_KG, drink_ml
-from wavewrap_gateway.core.journal import NOTE_MAX, RunNote, SorenessNote, check_time, read_note
+from wavewrap_gateway.core.journal import check_time, drink_after_ml, read_note
 from wavewrap_gateway.core.journal_book import CSV_COLUMNS, write_csv
 from wavewrap_gateway.core.journal_words import describe_book
 from wavewrap_protocol.errors import UsageError
+from wavewrap_protocol.journal_notes import NOTE_MAX, RunNote, SorenessNote
 
 weights = st.floats(20.0, 350.0)
 
@@ -36,8 +38,8 @@ def test_nothing_to_make_up_for_without_a_loss_and_in_proportion_with_one(before
 def test_what_follows_from_a_run() -> None:
     note = run_note(0.0, 50.0, effort=6, weight_before_kg=71.2, weight_after_kg=70.3)
     assert note.load_effort_min == pytest.approx(300.0)
-    assert note.drink_ml == pytest.approx(drink_ml(71.2, 70.3))
-    assert (run_note(0.0).load_effort_min, run_note(0.0, weight_before_kg=70.0).drink_ml) == (None, None)
+    assert drink_after_ml(note) == pytest.approx(drink_ml(71.2, 70.3))
+    assert (run_note(0.0).load_effort_min, drink_after_ml(run_note(0.0, weight_before_kg=70.0))) == (None, None)
 
 
 @pytest.mark.parametrize(
@@ -96,14 +98,14 @@ def test_the_table_has_a_row_an_entry_and_says_what_a_rating_answers() -> None:
 
 def test_the_journal_as_data() -> None:
     book = book_of([make_occasion(1.0, 1.5)], [run_note(0.0, effort=2), rate(0.5, 6), rate(1.6, 3)])
-    told = describe_book(book, unix_s(2.0))
-    assert [(one["kind"], one.get("soreness"), one.get("load_effort_min")) for one in told["entries"]] == [
+    told = json.loads(describe_book(book, unix_s(2.0)).model_dump_json())
+    assert [(one["kind"], one.get("soreness"), one.get("load_min")) for one in told["entries"]] == [
         ("soreness", 3, None),
         ("soreness", 6, None),
         ("run", None, 90.0),
     ]
     (session,) = told["sessions"]
-    assert session["soreness"] == {"before": 6, "after": 3, "24_h": None, "48_h": None}
+    assert session["soreness"] == {"before": 6, "after": 3, "hours_24": None, "hours_48": None}
     assert (told["due"], told["next_due_unix_s"]) == ([], unix_s(24.0))  # of the run, which ended first
 
 

@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.support.journals import make_occasion, rate, unix_s
 
-from wavewrap_gateway.core.journal import SorenessNote
 from wavewrap_gateway.core.soreness import LENGTH_MIN_S, LOOK_BACK_S, Occasion, answers_of, find_due, next_due_unix_s, questions_of
+from wavewrap_protocol.journal_notes import SorenessNote
 from wavewrap_protocol.payloads import Moment, OccasionKind
 
 SESSION = make_occasion(0.0, 0.5)

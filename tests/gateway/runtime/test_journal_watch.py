@@ -8,10 +8,10 @@ from tests.support.journals import book_of, make_occasion, rate, unix_s
 from tests.support.virtual_sessions import RecordingPublisher
 
 from wavewrap_gateway.core.home_assistant import Topics, describe_gateway, describe_journal
-from wavewrap_gateway.core.journal import RunNote, SorenessNote
 from wavewrap_gateway.core.journal_book import JournalBook
 from wavewrap_gateway.runtime.journal_watch import PERIOD_S, JournalWatch
 from wavewrap_protocol.errors import StoreError
+from wavewrap_protocol.journal_notes import RunNote, SorenessNote
 from wavewrap_protocol.payloads import JournalDue
 from wavewrap_sim.virtual_time import run_virtual
 

@@ -1,29 +1,30 @@
-"""The recovery journal of a gateway: notes in, questions out. Every call blocks; the time is passed in."""
+"""The recovery journal of a gateway: notes in, questions out. Every call blocks; the wall clock is passed in."""
 
 import secrets
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 
-from wavewrap_gateway.app.config import GatewayConfig
-from wavewrap_gateway.core.journal import JournalEntry, RunNote, SorenessNote, check_time
+from wavewrap_gateway.adapters.store_journal import add_entry, delete_entries, delete_journal, load_journal
+from wavewrap_gateway.core.journal import JournalEntry, check_time
 from wavewrap_gateway.core.journal_book import JournalBook
 from wavewrap_gateway.core.soreness import LOOK_BACK_S
+from wavewrap_protocol.journal_notes import RunNote, SorenessNote
 
 __all__ = ["RecoveryJournal"]
 
-SESSION_MAX_S = 86_400.0
-"""An occasion that is looked back on began at most this much before it ended. Choice: a wrap ends each session within the hour."""
+OCCASION_MAX_S = 172_800.0
+"""An occasion that is looked back on began at most this much before it ended: no note of a run is longer."""
 
 
 class RecoveryJournal:
-    """In the store that ``config`` names; ``now_unix_s`` is the wall clock.
+    """That of ``gateway``, in the store ``place``.
 
     Every method raises :class:`wavewrap_protocol.errors.StoreError` or :class:`wavewrap_protocol.errors.UsageError`.
     """
 
-    def __init__(self, config: GatewayConfig, now_unix_s: Callable[[], float]) -> None:
-        self._place = config.store.get_secret_value()
-        self._gateway = config.gateway
+    def __init__(self, place: str, gateway: str, now_unix_s: Callable[[], float]) -> None:
+        self._place = place
+        self._gateway = gateway
         self._now_unix_s = now_unix_s
 
     @property
@@ -33,8 +34,6 @@ class RecoveryJournal:
 
     def add(self, note: RunNote | SorenessNote) -> JournalEntry:
         """Keep ``note`` under a new name."""
-        from wavewrap_gateway.adapters.store_journal import add_entry  # here, because SQLAlchemy takes its time and memory to load
-
         now_unix_s = self.now_unix_s
         check_time(note, now_unix_s)
         about = datetime.fromtimestamp(note.at_unix_s, UTC)
@@ -45,23 +44,17 @@ class RecoveryJournal:
 
     def load(self, days: float | None = None) -> JournalBook:
         """The last ``days``, or all of it."""
-        from wavewrap_gateway.adapters.store_journal import load_journal  # here, as above
-
         since_unix_s = 0.0 if days is None else self.now_unix_s - days * 86_400.0
         return load_journal(self._place, self._gateway, since_unix_s)
 
     def load_open(self) -> JournalBook:
         """As much as there may be open questions about."""
-        return self.load((LOOK_BACK_S + SESSION_MAX_S) / 86_400.0)
+        return self.load((LOOK_BACK_S + OCCASION_MAX_S) / 86_400.0)
 
     def delete(self, wanted: Sequence[str]) -> list[str]:
         """Delete what ``wanted`` names, all or none; returns the full names."""
-        from wavewrap_gateway.adapters.store_journal import delete_entries  # here, as above
-
         return delete_entries(self._place, self._gateway, wanted)
 
     def delete_all(self) -> int:
         """Delete every entry; returns how many there were."""
-        from wavewrap_gateway.adapters.store_journal import delete_journal  # here, as above
-
         return delete_journal(self._place, self._gateway)
