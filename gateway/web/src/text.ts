@@ -41,3 +41,24 @@ export class Words {
     return isKey(key) ? this.say(key) : word;
   }
 }
+
+/** The words of one part of the page, in a file of their own for each language, so that the live page does not load them. */
+export class PartWords<K extends string> {
+  constructor(
+    private readonly words: Words,
+    private readonly strings: Record<Language, Record<K, string>>,
+  ) {}
+
+  get language(): Language {
+    return this.words.language;
+  }
+
+  say(key: K, values: Record<string, string | number> = {}): string {
+    return format(this.strings[this.language][key], values);
+  }
+
+  /** A word that the whole page has. */
+  shared(key: Key, values: Record<string, string | number> = {}): string {
+    return this.words.say(key, values);
+  }
+}
