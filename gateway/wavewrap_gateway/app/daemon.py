@@ -123,9 +123,11 @@ async def open_daemon(config: GatewayConfig, rng: Random, port: int, progress: C
         # Read anew each time: it may be set while we run, on a host without a battery-backed clock above all.
         return time.clock_gettime(time.CLOCK_REALTIME)
 
+    clocks = Clocks(clock, lambda host_s: host_s + read_wall_s() - clock())
+
     async with AsyncExitStack() as stack:
         settings = config.mqtt.settings()
-        store = await stack.enter_async_context(open_history(config, _log.error))
+        store = await stack.enter_async_context(open_history(config, _log.error, clocks.unix_s))
         radio = await stack.enter_async_context(open_radio(config.radio, config.bumble_keys))
         embedded: EmbeddedBroker | None = None
         if settings is None:
@@ -137,7 +139,6 @@ async def open_daemon(config: GatewayConfig, rng: Random, port: int, progress: C
         publisher = outgoing.publisher
         lateness = Lateness()
         pacer = stack.enter_context(open_pacer(loop))
-        clocks = Clocks(clock, lambda host_s: host_s + read_wall_s() - clock())
         boot = boot_number(read_wall_s())
         bridge = Bridge(config.gateway, boot, (), publisher, clocks, lateness, idle_telemetry=config.mqtt.idle_telemetry)
         outgoing.troubles.tell(bridge.event)
@@ -215,7 +216,7 @@ async def open_daemon(config: GatewayConfig, rng: Random, port: int, progress: C
             "keeper": keeper.run(),
             "file": fleet.keep_following(is_idle),
             "bridge": bridge.run(),
-            "recall": Recall(lambda: bridge.wraps, outgoing.sample_runs).run(),
+            "recall": Recall(lambda: bridge.wraps, outgoing.sample_runs, history.late).run(),
         }
         if config.journal.publish:
             from wavewrap_gateway.adapters.recovery_journal import RecoveryJournal  # here, because SQLAlchemy takes its time to load

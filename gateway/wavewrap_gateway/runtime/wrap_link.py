@@ -12,6 +12,7 @@ from random import Random
 from typing import TypeVar
 
 from wavewrap_gateway.core.backoff import RADIO_DELAYS_S, Backoff
+from wavewrap_gateway.core.clock_sync import ClockSync
 from wavewrap_gateway.core.link_counts import LinkCounts
 from wavewrap_gateway.core.link_state import (
     BondLost,
@@ -95,7 +96,6 @@ class WrapLink:
         self.capabilities: Capabilities | None = None
         self.battery_pct: int | None = None
         self._keeper = ClockKeeper(sighting.address, clock, rng)
-        self.clock_sync = self._keeper.sync
         self.lead = self._keeper.lead
         self.samples = SampleLedger()
         self._doubts = 0
@@ -108,6 +108,16 @@ class WrapLink:
     def state(self) -> LinkState:
         """Where the link is."""
         return self._state
+
+    @property
+    def clock_sync(self) -> ClockSync:
+        """What is known of the wrap's clock."""
+        return self._keeper.sync
+
+    @clock_sync.setter
+    def clock_sync(self, sync: ClockSync) -> None:
+        """By another rule, before the link is up."""
+        self._keeper.sync = sync
 
     @property
     def payload_bytes(self) -> int:
