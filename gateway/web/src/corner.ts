@@ -11,7 +11,6 @@ const FIRST_MS = 3_000;
 /** Choice: by then the store has heard of a session that has begun or ended. */
 const SESSION_MS = 4_000;
 const HOUR_MS = 3_600_000;
-const TIMERS_KEY = "wavewrap-timers";
 
 /** When to ask again: when the next question falls due, or within the hour for what was noted elsewhere. */
 export function nextLook_ms(due: Due): number {
@@ -19,8 +18,15 @@ export function nextLook_ms(due: Due): number {
   return Math.min(HOUR_MS, Math.max(5_000, next_ms));
 }
 
+/** Without reading it in full: that is done by what is loaded then. */
+function isTimerRunning(): boolean {
+  return /"ends_ms":\d/.test(localStorage.getItem("wavewrap-timers") ?? "");
+}
+
 export class JournalCorner {
-  readonly element = h("div", { class: "corner", hidden: true });
+  /** on the live page only */
+  readonly question = h("div");
+  readonly element = h("div", { class: "corner", hidden: true }, this.question);
   private notice: JournalNotice | null = null;
   private timer: ReturnType<typeof setTimeout> | undefined;
   private plays: boolean | null = null;
@@ -57,11 +63,11 @@ export class JournalCorner {
     }
     if (this.none) return;
     this.lookIn(due === null ? HOUR_MS : nextLook_ms(due));
-    if (this.notice === null && (due?.due.length ?? 0) === 0 && localStorage.getItem(TIMERS_KEY) === null) return;
+    if (this.notice === null && (due?.due.length ?? 0) === 0 && !isTimerRunning()) return;
     if (this.notice === null) {
       try {
         const { JournalNotice } = await import("./journal/notice");
-        this.notice ??= new JournalNotice(this.words, this.element, () => this.lookSoon());
+        this.notice ??= new JournalNotice(this.words, this.element, this.question, () => this.lookSoon());
       } catch {
         return; // the server is gone, or another version of it has other files: the page says so already
       }

@@ -8,12 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.support.histories import make_head
+from tests.support.journals import keep_session
 from typer.testing import CliRunner, Result
 
-from wavewrap_gateway.adapters.store_writer import StoreWriter
 from wavewrap_gateway.cli.recovery_journal import app
-from wavewrap_gateway.core.history import RecordState, SessionEnd
 from wavewrap_protocol.errors import UsageError, WavewrapError
 
 Run = Callable[..., Result]
@@ -46,19 +44,6 @@ def now_unix_s() -> float:
     return time.clock_gettime(time.CLOCK_REALTIME)
 
 
-def keep_session(tmp_path: Path, ended_ago_h: float) -> None:
-    """Half an hour that ended so long ago."""
-    begun_s = now_unix_s() - ended_ago_h * 3600.0 - 1800.0
-    head = make_head("20231114-1")
-    plain = {name: getattr(head, name) for name in head.__slots__}
-    head = type(head)(**{**plain, "started_unix_s": begun_s, "planned_s": 1800.0})
-    writer = StoreWriter(str(tmp_path / "history.sqlite"), "attic", pytest.fail, lambda: 0.0)
-    writer.start()
-    writer.begin(head)
-    writer.finish(SessionEnd(head.session_id, RecordState.COMPLETED, "", begun_s + 1800.0, None))
-    writer.close()
-
-
 def test_a_run_says_how_much_to_drink_in_either_unit(run: Run) -> None:
     told = run("add", "run", "--minutes", 50, "--km", 8.2, "--effort", 6, "--weight-before", 71.2, "--weight-after", 70.3)
     assert "to drink over the next hours: 1.2 l (40 oz)" in told.stdout
@@ -74,9 +59,9 @@ def test_a_run_says_how_much_to_drink_in_either_unit(run: Run) -> None:
 
 def test_a_question_is_asked_and_one_rating_answers_it(run: Run, tmp_path: Path) -> None:
     assert run("due").stdout == "nothing is asked now\n"
-    keep_session(tmp_path, 24.5)
+    keep_session(tmp_path / "history.sqlite", ended_ago_h=24.5)
     (question,) = printed(run("due", "--json"))["due"]
-    assert (question["of"], question["name"], question["moment"]) == ("session", "20231114-1", "24_h")
+    assert (question["of"], question["name"], question["moment"]) == ("session", "20231114-1-whole", "24_h")
     told = run("due").stdout
     assert "how sore are your calves, 0 to 10, 24 h after the session?" in told
     run("add", "soreness", 4, "--note", "[bold]left")

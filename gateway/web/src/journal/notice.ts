@@ -27,6 +27,7 @@ export class JournalNotice {
   constructor(
     words: Words,
     private readonly place: HTMLElement,
+    questionPlace: HTMLElement,
     onNoted: () => void,
   ) {
     this.words = new JournalWords(words);
@@ -37,7 +38,8 @@ export class JournalNotice {
     this.answer = h("button", { type: "button", "aria-expanded": "false", "aria-controls": "due-rating", click: () => this.toggle() }, this.words.say("answer"));
     const line = h("div", { class: "line" }, h("p", {}, h("strong", {}, this.words.say("soreness_question")), " ", this.asked), h("div", { class: "actions" }, this.answer, later));
     this.question = h("section", { class: "card due", "aria-label": this.words.say("title") }, line, this.rating.element);
-    this.place.append(this.question, h("a", { class: "clocks", href: "/journal" }, this.clocks), this.over);
+    questionPlace.append(this.question);
+    this.place.append(h("a", { class: "clocks", href: "/journal" }, this.clocks), this.over);
     setInterval(() => this.draw(), TICK_MS);
     this.draw();
   }
@@ -74,6 +76,11 @@ export class JournalNotice {
     const now_ms = Date.now();
     const open = this.due !== null && this.due.due.length > 0 && now_ms >= Number(sessionStorage.getItem(LATER_KEY) ?? 0);
     this.question.hidden = !open;
+    // On the journal's own page the timers themselves say it.
+    if (location.pathname === "/journal") {
+      this.place.hidden = true;
+      return;
+    }
     const kept = readTimers(localStorage.getItem(TIMERS_KEY));
     const timers = loadTimers(now_ms);
     const running = TIMERS.filter((name) => timers[name].ends_ms !== null);

@@ -43,7 +43,7 @@ export class JournalPage {
       timers.use();
       changed();
     });
-    const timers = new TimersPanel(this.words, (name, minutes) => run.takeTimer(name, minutes));
+    const timers = new TimersPanel(this.words, (name, minutes) => run.takeTimer(name, minutes), this.onChange);
     this.chart = new TrendChart(this.words);
     this.list = new EntryList(this.words, changed);
     this.sheet = this.buildSheet(changed);
@@ -91,6 +91,9 @@ export class JournalPage {
     this.heading.focus({ preventScroll: true });
     void this.load();
   }
+
+  /** Its colours are all styles. */
+  restyle(): void {}
 
   /** The server is back: what could not be read is read again. */
   wake(): void {

@@ -37,6 +37,7 @@ export class TimersPanel {
   constructor(
     private readonly words: JournalWords,
     private readonly onDone: (name: TimerName, minutes: number) => void,
+    private readonly onSet: () => void,
   ) {
     const kept = readTimers(localStorage.getItem(TIMERS_KEY));
     const timers = loadTimers(Date.now());
@@ -95,6 +96,7 @@ export class TimersPanel {
     storeTimers({ ...loadTimers(Date.now()), [name]: timer });
     setText(this.told, "");
     this.draw();
+    this.onSet();
   }
 
   private toggle(name: TimerName): void {
