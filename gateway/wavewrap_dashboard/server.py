@@ -84,7 +84,7 @@ def make_app(
             await websocket.close(1008)
             return
         await websocket.accept()
-        page = live.open_page({"version": __version__, "check_before_start": check_before_start, "history": history is not None})
+        page = live.open_page({"version": __version__, "check_before_start": check_before_start})
         sending = asyncio.create_task(_send(websocket, page))
         try:
             await _receive(websocket, live, page, check_before_start)

@@ -96,7 +96,7 @@ async def _go_to_journal(page: Page) -> None:
 
 async def _until(read: Callable[[], Awaitable[Any]], wanted: Any) -> None:
     async with asyncio.timeout(20.0):
-        while (seen := await read()) != wanted:
+        while (seen := await read()) != wanted:  # noqa: ASYNC110  # the page is seen by looking
             await asyncio.sleep(0.05)
     assert seen == wanted
 
