@@ -10,13 +10,14 @@ const SURE_MS = 4000;
 
 export class EntryList {
   readonly element: HTMLElement;
-  private readonly days = h("div", { class: "days" });
+  private readonly days: HTMLElement;
   private readonly told = h("p", { class: "told", role: "status" });
 
   constructor(
     private readonly words: JournalWords,
     private readonly onDeleted: () => void,
   ) {
+    this.days = h("div", { class: "days" }, h("p", { class: "muted" }, words.say("loading")));
     this.element = h("div", {}, this.told, this.days);
   }
 

@@ -21,6 +21,7 @@ export class JournalPage {
   private readonly heading: HTMLHeadingElement;
   private readonly content: HTMLElement;
   private readonly rating: Rating;
+  private readonly timers: TimersPanel;
   private readonly chart: TrendChart;
   private readonly list: EntryList;
   private readonly sheet: HTMLDialogElement;
@@ -40,10 +41,10 @@ export class JournalPage {
     };
     this.rating = new Rating(this.words, "journal-soreness", changed, { remarks: true });
     const run = new RunForm(this.words, () => {
-      timers.use();
+      this.timers.use();
       changed();
     });
-    const timers = new TimersPanel(this.words, (name, minutes) => run.takeTimer(name, minutes), this.onChange);
+    this.timers = new TimersPanel(this.words, (name, minutes) => run.takeTimer(name, minutes), this.onChange);
     this.chart = new TrendChart(this.words);
     this.list = new EntryList(this.words, changed);
     this.sheet = this.buildSheet(changed);
@@ -64,7 +65,7 @@ export class JournalPage {
       h(
         "div",
         { class: "column" },
-        card(say("timers_title"), "journal-timers", "clocks", timers.element),
+        card(say("timers_title"), "journal-timers", "clocks", this.timers.element),
         card(null, "trend-title", "look-back", this.chart.element),
       ),
       card(
@@ -87,6 +88,7 @@ export class JournalPage {
 
   show(): void {
     this.place.replaceChildren(this.content);
+    this.timers.draw();
     document.title = `${this.words.say("title")} · wavewrap`;
     this.heading.focus({ preventScroll: true });
     void this.load();

@@ -47,7 +47,6 @@ export class TimersPanel {
     this.announced = { warm_up: kept.warm_up.done_ms, stretch: kept.stretch.done_ms };
     for (const name of TIMERS) if ((kept[name].done_ms ?? 0) > Date.now() - USED_MS) this.onDone(name, kept[name].length_s / 60);
     setInterval(() => this.draw(), TICK_MS);
-    this.draw();
   }
 
   /** A run was noted with what they have measured. */
@@ -105,7 +104,9 @@ export class TimersPanel {
     this.set(name, timer.ends_ms === null ? startTimer(timer, now_ms) : pauseTimer(timer, now_ms));
   }
 
-  private draw(): void {
+  draw(): void {
+    // Where the page is not looked at, the live page says that a time is over.
+    if (this.element.offsetParent === null) return;
     const { words } = this;
     const now_ms = Date.now();
     const timers = loadTimers(now_ms);
