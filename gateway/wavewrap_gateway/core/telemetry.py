@@ -31,6 +31,9 @@ class SampleRuns:
 
     def add(self, first: int, last: int) -> None:
         """These have come, whether they had before or not."""
+        if self._runs and first == self._runs[-1][1] + 1:
+            self._runs[-1] = (self._runs[-1][0], last)  # as nearly always
+            return
         at = len(self._runs)
         while at > 0 and self._runs[at - 1][0] > first:
             at -= 1

@@ -79,9 +79,10 @@ describe("what is looked at of a session", () => {
   it("has each line's number where nothing else stands", () => {
     const xs = Array.from({ length: 101 }, (_, i) => i);
     const same = xs.map(() => 40);
-    const places = labelPlaces(xs, [same, same, xs.map((x) => (x > 60 ? null : x))], { from_s: 0, to_s: 99 });
-    expect(places[0]).toBeLessThan(34);
-    expect(places[1]).toBeGreaterThanOrEqual(33);
-    expect(places[2]).toBeNull();
+    const hill = xs.map((x) => (x > 10 && x < 20 ? 50 : 0));
+    const places = labelPlaces(xs, [same, same, hill, xs.map(() => null)], { from_s: 0, to_s: 100 });
+    // Each in its own quarter; the one that is up for a moment only is named there.
+    expect(places).toEqual([12, 37, 19, null]);
+    expect(labelPlaces(xs, [hill], { from_s: 50, to_s: 100 })[0]).toBeGreaterThanOrEqual(50);
   });
 });

@@ -121,19 +121,24 @@ export function drawMarks(u: uPlot, marks: Mark[]): void {
   ctx.restore();
 }
 
-/** A number on its line, with a rim so that it can be read over others. */
+/** The number of a line, as the badge that it has beside its figures, on the line itself. */
 export function drawLabel(u: uPlot, text: string, x: number, y: number, colour: string): void {
   const { ctx } = u;
   const scale = devicePixelRatio;
+  const half = 7 * scale;
   ctx.save();
-  ctx.font = `700 ${12 * scale}px system-ui, sans-serif`;
+  ctx.font = `700 ${10 * scale}px system-ui, sans-serif`;
   ctx.textAlign = "center";
-  ctx.textBaseline = "bottom";
-  ctx.lineWidth = 3 * scale;
-  ctx.strokeStyle = css("--card");
+  ctx.textBaseline = "middle";
   ctx.fillStyle = colour;
-  ctx.strokeText(text, x, y - 2 * scale);
-  ctx.fillText(text, x, y - 2 * scale);
+  ctx.strokeStyle = css("--card");
+  ctx.lineWidth = 2 * scale;
+  ctx.beginPath();
+  ctx.roundRect(x - half, y - half, 2 * half, 2 * half, 4 * scale);
+  ctx.stroke();
+  ctx.fill();
+  ctx.fillStyle = css("--card");
+  ctx.fillText(text, x, y + 0.5 * scale);
   ctx.restore();
 }
 

@@ -90,7 +90,7 @@ export class SessionView extends View {
       { class: "card about" },
       h("p", { class: "line" }, h("time", { datetime: new Date(session.started_unix_s * 1000).toISOString() }, when), stateBadge(session.state, words.sayOf("state", session.state)), proof),
       session.description === "" ? null : h("p", { class: "muted" }, session.description),
-      session.reason === "" ? null : h("p", {}, session.reason),
+      session.reason === "" || session.state === "completed" ? null : h("p", {}, session.reason),
       facts,
       this.findings(session),
       this.actions(session, when),

@@ -37,21 +37,28 @@ export function isWhole(span: Span, whole: Span): boolean {
   return span.from_s <= whole.from_s + 1e-6 && span.to_s >= whole.to_s - 1e-6;
 }
 
+/** As high as the line gets, or almost. */
+const NEAR_TOP = 0.9;
+
 /**
- * Where the number of each line stands: at its highest point in a part of its own of what is shown, so that lines that rise one after the
- * other, or all at once, can be told apart. An index into `xs`, null for a line without a value there.
+ * Where the number of each line stands: near the top of its line, and there as near as can be to a part of the width that is its own, so
+ * that lines that rise one after the other, or all at once, can be told apart. An index into `xs`, null for a line without a value there.
  */
 export function labelPlaces(xs: ArrayLike<number>, lines: ArrayLike<number | null | undefined>[], span: Span): (number | null)[] {
   const width = (span.to_s - span.from_s) / lines.length;
   return lines.map((line, number) => {
-    let best: number | null = null;
-    let high = -Infinity;
+    const inside: number[] = [];
+    let top = -Infinity;
     for (let at = 0; at < xs.length; at++) {
-      const x = xs[at] as number;
-      if (x < span.from_s + number * width || x > span.from_s + (number + 1) * width) continue;
-      const y = line[at];
-      if (typeof y === "number" && y > high) [best, high] = [at, y];
+      const [x, y] = [xs[at] as number, line[at]];
+      if (x < span.from_s || x > span.to_s || typeof y !== "number") continue;
+      inside.push(at);
+      top = Math.max(top, y);
     }
+    const middle = span.from_s + (number + 0.5) * width;
+    const far = (at: number): number => Math.abs((xs[at] as number) - middle);
+    let best: number | null = null;
+    for (const at of inside) if ((line[at] as number) >= top * NEAR_TOP && (best === null || far(at) < far(best))) best = at;
     return best;
   });
 }
