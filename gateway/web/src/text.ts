@@ -44,17 +44,18 @@ export class Words {
 
 /** The words of one part of the page, in a file of their own for each language, so that the live page does not load them. */
 export class PartWords<K extends string> {
+  /** For dates and figures: that of the browser which is of the page's language, so that a week begins where its reader's does. */
+  readonly language: string;
+
   constructor(
     private readonly words: Words,
     private readonly strings: Record<Language, Record<K, string>>,
-  ) {}
-
-  get language(): Language {
-    return this.words.language;
+  ) {
+    this.language = navigator.languages.find((tag) => tag.toLowerCase().startsWith(words.language)) ?? words.language;
   }
 
   say(key: K, values: Record<string, string | number> = {}): string {
-    return format(this.strings[this.language][key], values);
+    return format(this.strings[this.words.language][key], values);
   }
 
   /** A word that the whole page has. */
