@@ -16,6 +16,7 @@ from wavewrap_gateway.adapters.ble import open_radio
 from wavewrap_gateway.adapters.broker import EmbeddedBroker
 from wavewrap_gateway.adapters.mqtt import MqttPublisher
 from wavewrap_gateway.adapters.mqtt_requests import MqttRequests
+from wavewrap_gateway.adapters.own_process import read_own_process
 from wavewrap_gateway.adapters.pacing import open_pacer
 from wavewrap_gateway.adapters.program_files import own_programs, preset_names
 from wavewrap_gateway.app.commands import Commands
@@ -141,6 +142,7 @@ async def open_daemon(config: GatewayConfig, rng: Random, port: int, progress: C
         pacer = stack.enter_context(open_pacer(loop))
         boot = boot_number(read_wall_s())
         bridge = Bridge(config.gateway, boot, (), publisher, clocks, lateness, idle_telemetry=config.mqtt.idle_telemetry)
+        bridge.process_figures = read_own_process
         outgoing.troubles.tell(bridge.event)
         history = History(config, store, clock, clocks.unix_s)
         desk = SessionDesk(

@@ -44,7 +44,7 @@ def _entry_line(entry: JournalEntry) -> tuple[float, str, str, str]:
         figures.append(f"{note.distance_m / 1000.0:.1f} km")
     if note.effort is not None:
         figures.append(f"effort {note.effort}")
-    if (drink_ml := drink_after_ml(note)) is not None:
+    if drink_ml := drink_after_ml(note):
         figures.append(f"to drink {drink_ml / 1000.0:.1f} l")
     return note.ended_unix_s, "run", f"{', '.join(figures)}{_remark(note.note)}", entry.entry_id
 

@@ -10,7 +10,8 @@ type Later = (typeof LATER)[number];
 /** What is loaded later. */
 interface Part {
   show(route: Route): void;
-  restyle(): void;
+  /** What is drawn on a canvas has colours of its own. */
+  restyle?(): void;
   wake(): void;
 }
 
@@ -61,7 +62,7 @@ export class Views {
   }
 
   restyle(): void {
-    for (const part of Object.values(this.parts)) part.restyle();
+    for (const part of Object.values(this.parts)) part.restyle?.();
   }
 
   /** The server is back: what could not be read is read again. */

@@ -94,9 +94,6 @@ export class JournalPage {
     void this.load();
   }
 
-  /** Its colours are all styles. */
-  restyle(): void {}
-
   /** The server is back: what could not be read is read again. */
   wake(): void {
     if (this.failed && this.content.isConnected) void this.load();
