@@ -11,6 +11,7 @@ from typing import Any
 import uvicorn
 
 from wavewrap_dashboard.access import Access
+from wavewrap_dashboard.history import HistoryService
 from wavewrap_dashboard.live import Live
 from wavewrap_dashboard.server import make_app
 from wavewrap_dashboard.settings import DashboardSettings
@@ -59,7 +60,8 @@ async def open_dashboard(settings: DashboardSettings) -> AsyncIterator[Dashboard
         port = listening.getsockname()[1]
         token = settings.token.get_secret_value()
         live = Live(settings.broker, f"wavewrap-dashboard-{secrets.token_hex(4)}", loop.time, _read_wall_s)
-        app = make_app(live, Access(token, port), check_before_start=settings.check_before_start)
+        history = None if settings.history is None else HistoryService(settings.history)
+        app = make_app(live, Access(token, port), history, check_before_start=settings.check_before_start)
         config = uvicorn.Config(
             app,
             lifespan="off",
@@ -84,6 +86,8 @@ async def open_dashboard(settings: DashboardSettings) -> AsyncIterator[Dashboard
             server.should_exit = True
             work[0].cancel()
             await asyncio.gather(*work, return_exceptions=True)
+            if history is not None:
+                await history.close()
 
 
 def _listen(settings: DashboardSettings) -> socket.socket:

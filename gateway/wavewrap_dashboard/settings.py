@@ -4,7 +4,7 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
-__all__ = ["BrokerAddress", "DashboardSettings"]
+__all__ = ["BrokerAddress", "DashboardSettings", "HistorySettings"]
 
 
 class BrokerAddress(BaseModel):
@@ -23,8 +23,21 @@ class BrokerAddress(BaseModel):
     base_topic: str = "wavewrap"
 
 
+class HistorySettings(BaseModel):
+    """``command`` starts the history's service (``wavewrap_protocol.history_asks``); ``store`` may hold a password.
+
+    ``gateway`` is whose recovery journal is shown.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+
+    command: list[str] = Field(min_length=1)
+    store: SecretStr
+    gateway: str
+
+
 class DashboardSettings(BaseModel):
-    """``token`` opens the page; ``port`` is on loopback, 0 takes any free one."""
+    """``token`` opens the page; ``port`` is on loopback, 0 takes any free one. Without ``history`` the page has only the live view."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
 
@@ -32,3 +45,4 @@ class DashboardSettings(BaseModel):
     token: SecretStr = Field(min_length=16)
     port: int = Field(default=0, ge=0, le=65535)
     check_before_start: bool = True
+    history: HistorySettings | None = None

@@ -2,6 +2,7 @@
 
 import json
 import secrets
+import sys
 from collections.abc import Callable
 from contextlib import AsyncExitStack
 from pathlib import Path
@@ -16,18 +17,25 @@ __all__ = ["dashboard_settings", "start_dashboard"]
 
 TOKEN_BYTES = 24
 
+_HISTORY = "wavewrap_gateway.history_service"
+
 
 def dashboard_settings(config: GatewayConfig, broker: MqttSettings) -> str:
     """As JSON, secrets in clear: for a pipe, never for a log. Raises :class:`UsageError` when the token cannot be kept."""
     login = broker.login()
     address = broker.model_dump(mode="json", include={"host", "port", "tls", "username", "ca_file", "cert_file", "key_file", "base_topic"})
     address["password"] = None if login is None else login[1]
+    # Where nothing is recorded the page has nothing to look back on, and says so.
+    history = None
+    if config.record:
+        history = {"command": [sys.executable, "-m", _HISTORY], "store": config.store.get_secret_value(), "gateway": config.gateway}
     return json.dumps(
         {
             "broker": address,
             "token": _token(config.dashboard_token),
             "port": config.dashboard.port,
             "check_before_start": config.dashboard.check_before_start,
+            "history": history,
         }
     )
 

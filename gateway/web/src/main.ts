@@ -5,6 +5,7 @@ import { AlarmList } from "./alarmlist";
 import { findAlarms } from "./alarms";
 import { Calf } from "./calf";
 import { Card } from "./card";
+import { JournalCorner } from "./corner";
 import { h, setAttribute, setText } from "./dom";
 import { Model } from "./model";
 import { SessionPanel } from "./session";
@@ -12,6 +13,7 @@ import { Connection } from "./socket";
 import { StartDialog } from "./start";
 import { isStopKey, Stop } from "./stop";
 import { pickLanguage, Words, type Language } from "./text";
+import { Views } from "./views";
 import { WrapsDialog } from "./wraps";
 
 const FRAME_MS = 1000 / 30;
@@ -35,6 +37,7 @@ const stop = new Stop();
 const connection = new Connection(
   (message) => {
     model.take(message, performance.now());
+    if (message.k === "hello") views.wake();
     news = true;
     // Not only when drawn: a gateway that ends right after its session must not take the proof with it.
     if (stop.step !== "idle") drawStop(performance.now());
@@ -62,6 +65,8 @@ let cards: Card[] = [];
 const legs = h("section", { class: "card legs" });
 let legCalves: Calf[] = [];
 const narrow = matchMedia("(max-width: 899px)");
+const corner = new JournalCorner(words);
+const views = new Views(words, [sessionPanel.element, legs, cardsPlace, corner.question], () => corner.lookSoon());
 
 function press(): void {
   stop.press(performance.now());
@@ -77,6 +82,7 @@ function switchTheme(): void {
   root.dataset.theme = dark ? "light" : "dark";
   localStorage.setItem("wavewrap-theme", root.dataset.theme);
   for (const card of cards) card.restyle();
+  views.restyle();
 }
 
 function switchLanguage(): void {
@@ -93,6 +99,7 @@ function build(): void {
       "header",
       { class: "top" },
       h("div", { class: "brand" }, h("span", { class: "mark", "aria-hidden": "true" }), h("h1", {}, "wavewrap"), h("small", {}, words.say("tagline"))),
+      views.links,
       chip,
       h(
         "nav",
@@ -103,7 +110,7 @@ function build(): void {
       ),
     ),
     h("aside", { class: "stop-place", "aria-label": words.say("stop") }, stopButton, stopDetail),
-    h("main", { id: "wraps", tabindex: -1 }, alarmList.element, sessionPanel.element, legs, cardsPlace),
+    h("main", { id: "wraps", tabindex: -1 }, alarmList.element, sessionPanel.element, corner.element, legs, cardsPlace, views.place),
     h("footer", {}, h("span", {}, words.say("footer")), source),
     startDialog.element,
     wrapsDialog.element,
@@ -137,7 +144,8 @@ function draw(): void {
   alarmList.draw(findAlarms(model, words, now_ms));
   sessionPanel.draw(model, now_ms);
   legs.hidden = cards.length === 0 || !narrow.matches;
-  cards.forEach((card, i) => {
+  // What nobody sees is not drawn.
+  if (views.isLive) cards.forEach((card, i) => {
     const wrap = model.wraps.get(card.name);
     if (wrap === undefined) return;
     card.draw(wrap, model, now_ms);
@@ -147,6 +155,7 @@ function draw(): void {
     calf.draw(wrap.latest(now_ms), stale);
     setAttribute(calf.element, "aria-label", card.description);
   });
+  if (model.hello !== null) corner.watch(model.session()?.state === "running");
   drawStop(now_ms);
   startDialog.tick(now_ms);
   const alone = model.isAlone(now_ms);
@@ -176,10 +185,14 @@ addEventListener(
   },
   { capture: true },
 );
-matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => cards.forEach((card) => card.restyle()));
+matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => {
+  cards.forEach((card) => card.restyle());
+  views.restyle();
+});
 
 build();
 connection.start();
+views.start();
 requestAnimationFrame(frame);
 setInterval(() => {
   if (performance.now() - drawn_ms > SLOW_TICK_MS) draw();
