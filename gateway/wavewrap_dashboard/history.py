@@ -126,7 +126,7 @@ class HistoryService:
         self._folder = Path(tempfile.mkdtemp(prefix="wavewrap-history-"))  # for this user alone
         # Its stderr is ours: it says little, and that little belongs in the log.
         self._process = await asyncio.create_subprocess_exec(*self._settings.command, stdin=PIPE, stdout=PIPE, limit=BODY_MAX_BYTES)
-        start = ServiceStart(store=self._settings.store.get_secret_value(), folder=str(self._folder))
+        start = ServiceStart(store=self._settings.store.get_secret_value(), gateway=self._settings.gateway, folder=str(self._folder))
         if self._process.stdin is not None:
             self._process.stdin.write(start.model_dump_json().encode() + b"\n")
         return self._process

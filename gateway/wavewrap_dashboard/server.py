@@ -34,7 +34,7 @@ WRONG_HOST = "This server answers on 127.0.0.1 and localhost only.\n"
 
 COOKIE_DAYS = 30
 
-PAGES = ("/", "/history", "/history/{session}", "/compare", "/trends")
+PAGES = ("/", "/history", "/history/{session}", "/compare", "/trends", "/journal")
 """Addresses of the one page, which shows by its address what is asked for."""
 
 _ASSETS = {

@@ -24,12 +24,16 @@ class BrokerAddress(BaseModel):
 
 
 class HistorySettings(BaseModel):
-    """``command`` starts the history's service (``wavewrap_protocol.history_asks``); ``store`` may hold a password."""
+    """``command`` starts the history's service (``wavewrap_protocol.history_asks``); ``store`` may hold a password.
+
+    ``gateway`` is whose recovery journal is shown.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
 
     command: list[str] = Field(min_length=1)
     store: SecretStr
+    gateway: str
 
 
 class DashboardSettings(BaseModel):

@@ -9,6 +9,8 @@ from typing import Annotated, Any, Literal, NamedTuple
 
 from pydantic import Field, StringConstraints
 
+from wavewrap_protocol.journal_asks import JournalAsk, JournalDeleteAllAsk, JournalDeleteAsk, JournalDueAsk, JournalExportAsk
+from wavewrap_protocol.journal_notes import RunNote, SorenessNote
 from wavewrap_protocol.payload_base import Payload
 
 __all__ = [
@@ -39,9 +41,13 @@ RecordStateName = Literal["running", "completed", "stopped", "faulted", "interru
 
 
 class ServiceStart(Payload):
-    """First line of the service's input. ``store`` names the history and may hold a password; ``folder`` is where it puts files."""
+    """First line of the service's input. ``store`` names the history and may hold a password; ``folder`` is where it puts files.
+
+    ``gateway`` is whose recovery journal it is.
+    """
 
     store: str
+    gateway: str
     folder: str
 
 
@@ -144,4 +150,11 @@ ASKS: dict[str, AskRow] = {
     "trends": AskRow(TrendsAsk, 120.0),
     "delete": AskRow(SessionAsk, 60.0),
     "export": AskRow(ExportAsk, 300.0, gives_file=True),
+    "journal": AskRow(JournalAsk, 20.0),
+    "journal_due": AskRow(JournalDueAsk, 20.0),
+    "journal_add_run": AskRow(RunNote, 20.0),
+    "journal_add_soreness": AskRow(SorenessNote, 20.0),
+    "journal_delete": AskRow(JournalDeleteAsk, 20.0),
+    "journal_delete_all": AskRow(JournalDeleteAllAsk, 60.0),
+    "journal_export": AskRow(JournalExportAsk, 20.0, gives_file=True),
 }

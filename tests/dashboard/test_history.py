@@ -27,7 +27,7 @@ WHOLE = "20231114-1-whole"
 
 
 def settings(store: Path, command: list[str] | None = None) -> HistorySettings:
-    return HistorySettings.model_validate({"command": command or COMMAND, "store": str(store)})
+    return HistorySettings.model_validate({"command": command or COMMAND, "store": str(store), "gateway": "attic"})
 
 
 @pytest.fixture(scope="module")

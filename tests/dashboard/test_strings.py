@@ -13,7 +13,7 @@ STRINGS = Path(__file__).parents[2] / "gateway" / "web" / "src" / "strings"
 LINKS = ("searching", "connecting", "preparing", "ready", "lost", "failed", "bond_lost", "closed")
 
 
-SETS = ("", "history-")
+SETS = ("", "history-", "journal-")
 """The live page's words, and those of what is loaded later."""
 
 
@@ -52,8 +52,9 @@ def test_every_fault_and_state_has_its_words() -> None:
 
 @pytest.mark.parametrize("begin", SETS)
 def test_every_string_is_used(begin: str) -> None:
-    source = "\n".join(path.read_text(encoding="utf-8") for path in STRINGS.parent.glob("history/*.ts" if begin else "*.ts"))
-    built = re.compile(r"^(fault|device|link|fail|session|stop|stop_detail|summary|check|check_contra|trouble|state)_")
+    source = "\n".join(path.read_text(encoding="utf-8") for path in STRINGS.parent.glob(f"{begin[:-1]}/*.ts" if begin else "*.ts"))
+    words = "fault|device|link|fail|session|stop|stop_detail|summary|check|check_contra|trouble|state|about|run_wrong|timer|trend_key|entry"
+    built = re.compile(rf"^({words})_")
     unused = [key for key in read("en", begin) if f'"{key}"' not in source and not built.match(key)]
     # Those that stand as attributes of tables, without quotes.
     assert [key for key in unused if not re.search(rf"\b{key}\b", source)] == []

@@ -36,6 +36,7 @@ __all__ = [
     "DashboardConfig",
     "GatewayConfig",
     "HomeAssistantConfig",
+    "JournalConfig",
     "MqttConfig",
     "OutboxConfig",
     "StorePlace",
@@ -46,7 +47,7 @@ __all__ = [
 
 ENV_PREFIX = "WAVEWRAP_"
 
-_TABLES = ("mqtt", "names", "commands", "home_assistant", "outbox", "dashboard")
+_TABLES = ("mqtt", "names", "commands", "home_assistant", "outbox", "dashboard", "journal")
 
 
 class MqttConfig(BaseModel):
@@ -110,6 +111,14 @@ class DashboardConfig(BaseModel):
     check_before_start: bool = Field(default=True, description="the page asks what speaks against a session; off in a lab only")
 
 
+class JournalConfig(BaseModel):
+    """Table ``[journal]``: the recovery journal. What is noted in it stays in the store."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    publish: bool = Field(default=False, description="the daemon says over MQTT that a question is due; never what was answered")
+
+
 class OutboxConfig(BaseModel):
     """Table ``[outbox]``: where messages wait for the broker, and how much of them. The gateway's own broker needs none and has none."""
 
@@ -163,6 +172,7 @@ class GatewayConfig(BaseSettings):
     commands: CommandsConfig = CommandsConfig()
     home_assistant: HomeAssistantConfig = HomeAssistantConfig()
     dashboard: DashboardConfig = DashboardConfig()
+    journal: JournalConfig = JournalConfig()
     outbox: OutboxConfig = Field(default_factory=OutboxConfig)
 
     def outbox_file(self, broker: MqttSettings) -> Path:

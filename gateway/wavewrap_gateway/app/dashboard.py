@@ -26,7 +26,9 @@ def dashboard_settings(config: GatewayConfig, broker: MqttSettings) -> str:
     address = broker.model_dump(mode="json", include={"host", "port", "tls", "username", "ca_file", "cert_file", "key_file", "base_topic"})
     address["password"] = None if login is None else login[1]
     # Where nothing is recorded the page has nothing to look back on, and says so.
-    history = {"command": [sys.executable, "-m", _HISTORY], "store": config.store.get_secret_value()} if config.record else None
+    history = None
+    if config.record:
+        history = {"command": [sys.executable, "-m", _HISTORY], "store": config.store.get_secret_value(), "gateway": config.gateway}
     return json.dumps(
         {
             "broker": address,

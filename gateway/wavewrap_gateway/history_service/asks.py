@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
-from wavewrap_gateway.history_service import curves, figures, files, finding
+from wavewrap_gateway.history_service import curves, figures, files, finding, journal
 from wavewrap_gateway.history_service.shelf import Shelf
 from wavewrap_protocol.payload_base import Payload
 
@@ -17,5 +17,12 @@ HANDLERS: dict[str, Callable[[Shelf, Any], Payload]] = {
     "trends": figures.answer_trends,
     "delete": finding.answer_delete,
     "export": files.answer_export,
+    "journal": journal.answer_journal,
+    "journal_due": journal.answer_due,
+    "journal_add_run": journal.answer_add,
+    "journal_add_soreness": journal.answer_add,
+    "journal_delete": journal.answer_delete,
+    "journal_delete_all": journal.answer_delete_all,
+    "journal_export": journal.answer_export,
 }
 """Each takes the model of its row. Raises :class:`wavewrap_protocol.errors.UsageError` or ``StoreError`` for what cannot be done."""

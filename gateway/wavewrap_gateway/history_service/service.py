@@ -1,11 +1,13 @@
 """Asks in, answers out, one at a time and in order. What it cannot do is an answer, too; what is our own mistake ends the process."""
 
 import shutil
+import time
 from pathlib import Path
 from typing import BinaryIO
 
 from pydantic import ValidationError
 
+from wavewrap_gateway.adapters.recovery_journal import RecoveryJournal
 from wavewrap_gateway.history_service.asks import HANDLERS
 from wavewrap_gateway.history_service.shelf import Shelf
 from wavewrap_protocol.errors import StoreError, UsageError
@@ -16,7 +18,8 @@ __all__ = ["answer", "serve"]
 
 def serve(start: ServiceStart, asks: BinaryIO, answers: BinaryIO) -> None:
     """Answer ``asks`` until they end; then what lies in the folder goes too, fetched or not. Raises ``BrokenPipeError``."""
-    shelf = Shelf(start.store, Path(start.folder))
+    journal = RecoveryJournal(start.store, start.gateway, lambda: time.clock_gettime(time.CLOCK_REALTIME))
+    shelf = Shelf(start.store, Path(start.folder), journal)
     try:
         for line in asks:
             head, body = answer(shelf, line)

@@ -3,6 +3,7 @@
 from collections import OrderedDict
 from pathlib import Path
 
+from wavewrap_gateway.adapters.recovery_journal import RecoveryJournal
 from wavewrap_gateway.adapters.store_reader import LAST, load_session
 from wavewrap_gateway.core.history import RecordState
 from wavewrap_gateway.core.recorded_session import RecordedSession
@@ -15,10 +16,11 @@ KEPT = 3
 
 
 class Shelf:
-    """``place`` is the history, ``folder`` where files for download go."""
+    """``place`` is the history, ``folder`` where files for download go, ``journal`` the recovery journal in the same store."""
 
-    def __init__(self, place: str, folder: Path) -> None:
+    def __init__(self, place: str, folder: Path, journal: RecoveryJournal) -> None:
         self.place = place
+        self.journal = journal
         self.folder = folder
         self._sessions: OrderedDict[str, RecordedSession] = OrderedDict()
         self.trends: dict[str, TrendLine] = {}

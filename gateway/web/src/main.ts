@@ -5,6 +5,7 @@ import { AlarmList } from "./alarmlist";
 import { findAlarms } from "./alarms";
 import { Calf } from "./calf";
 import { Card } from "./card";
+import { JournalCorner } from "./corner";
 import { h, setAttribute, setText } from "./dom";
 import { Model } from "./model";
 import { SessionPanel } from "./session";
@@ -64,7 +65,8 @@ let cards: Card[] = [];
 const legs = h("section", { class: "card legs" });
 let legCalves: Calf[] = [];
 const narrow = matchMedia("(max-width: 899px)");
-const pages = new Views(words, [sessionPanel.element, legs, cardsPlace]);
+const corner = new JournalCorner(words);
+const pages = new Views(words, [sessionPanel.element, legs, cardsPlace, corner.question], () => corner.lookSoon());
 
 function press(): void {
   stop.press(performance.now());
@@ -108,7 +110,7 @@ function build(): void {
       ),
     ),
     h("aside", { class: "stop-place", "aria-label": words.say("stop") }, stopButton, stopDetail),
-    h("main", { id: "wraps", tabindex: -1 }, alarmList.element, sessionPanel.element, legs, cardsPlace, pages.place),
+    h("main", { id: "wraps", tabindex: -1 }, alarmList.element, sessionPanel.element, corner.element, legs, cardsPlace, pages.place),
     h("footer", {}, h("span", {}, words.say("footer")), source),
     startDialog.element,
     wrapsDialog.element,
@@ -153,6 +155,7 @@ function draw(): void {
     calf.draw(wrap.latest(now_ms), stale);
     setAttribute(calf.element, "aria-label", card.description);
   });
+  if (model.hello !== null) corner.watch(model.session()?.state === "running");
   drawStop(now_ms);
   startDialog.tick(now_ms);
   const alone = model.isAlone(now_ms);

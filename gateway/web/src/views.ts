@@ -1,24 +1,45 @@
-/** The live page or the history, by the address; the history's modules are loaded when it is first looked at. STOP and alarms stay over both. */
+/** The live page, the history or the journal, by the address; what is not live is loaded when it is first looked at. STOP and alarms stay over all. */
 
 import { h } from "./dom";
-import type { HistoryPage } from "./history/page";
-import { readRoute } from "./route";
+import { readRoute, type Route } from "./route";
 import type { Words } from "./text";
+
+const LATER = ["history", "journal"] as const;
+type Later = (typeof LATER)[number];
+
+/** What is loaded later. */
+interface Part {
+  show(route: Route): void;
+  /** What is drawn on a canvas has colours of its own. */
+  restyle?(): void;
+  wake(): void;
+}
+
+function partOf(route: Route): Later | null {
+  return route.page === "live" ? null : route.page === "journal" ? "journal" : "history";
+}
 
 export class Views {
   readonly links: HTMLElement;
-  readonly place = h("div", { class: "history", hidden: true });
-  private readonly tabs: HTMLAnchorElement[];
-  private history: HistoryPage | null = null;
+  readonly place: HTMLElement;
+  private readonly tabs: [part: Later | null, link: HTMLAnchorElement][];
+  private readonly places: Record<Later, HTMLElement> = { history: h("div", { class: "history", hidden: true }), journal: h("div", { hidden: true }) };
+  private readonly parts: Partial<Record<Later, Part>> = {};
   isLive = true;
 
-  /** `live` are the parts of the page that the history takes the place of. */
+  /** `live` are the parts of the page that the others take the place of; `onNoted` hears that the journal has changed. */
   constructor(
     private readonly words: Words,
     private readonly live: HTMLElement[],
+    private readonly onNoted: () => void,
   ) {
-    this.tabs = [h("a", { href: "/" }, words.say("tab_live")), h("a", { href: "/history" }, words.say("tab_history"))];
-    this.links = h("nav", { class: "tabs", "aria-label": words.say("tabs") }, ...this.tabs);
+    this.tabs = [
+      [null, h("a", { href: "/" }, words.say("tab_live"))],
+      ["history", h("a", { href: "/history" }, words.say("tab_history"))],
+      ["journal", h("a", { href: "/journal" }, words.say("tab_journal"))],
+    ];
+    this.links = h("nav", { class: "tabs", "aria-label": words.say("tabs") }, ...this.tabs.map(([, link]) => link));
+    this.place = h("div", { class: "later", hidden: true }, ...Object.values(this.places));
   }
 
   start(): void {
@@ -41,37 +62,55 @@ export class Views {
   }
 
   restyle(): void {
-    this.history?.restyle();
+    for (const part of Object.values(this.parts)) part.restyle?.();
   }
 
   /** The server is back: what could not be read is read again. */
   wake(): void {
-    if (this.history !== null) this.history.wake();
-    else if (!this.isLive) void this.show();
+    const wanted = partOf(this.route);
+    if (wanted === null) return;
+    const part = this.parts[wanted];
+    if (part === undefined) void this.show();
+    else part.wake();
+  }
+
+  private get route(): Route {
+    return readRoute(location.pathname, location.search);
   }
 
   private async show(): Promise<void> {
-    const isLive = readRoute(location.pathname, location.search).page === "live";
-    this.isLive = isLive;
-    this.place.hidden = isLive;
-    for (const part of this.live) part.classList.toggle("away", !isLive);
-    this.tabs.forEach((tab, i) => {
-      if ((i === 0) === isLive) tab.setAttribute("aria-current", "page");
-      else tab.removeAttribute("aria-current");
-    });
-    if (isLive) {
+    const wanted = partOf(this.route);
+    this.isLive = wanted === null;
+    this.place.hidden = this.isLive;
+    for (const part of this.live) part.classList.toggle("away", !this.isLive);
+    for (const part of LATER) this.places[part].hidden = part !== wanted;
+    for (const [part, link] of this.tabs) {
+      if (part === wanted) link.setAttribute("aria-current", "page");
+      else link.removeAttribute("aria-current");
+    }
+    if (wanted === null) {
       document.title = "wavewrap";
       return;
     }
-    if (this.history === null) {
-      const loaded = await import("./history/page").catch(() => null);
+    if (this.parts[wanted] === undefined) {
+      const loaded = await this.load(wanted).catch(() => null);
       if (loaded === null) {
         // The server is gone; it is tried again when it is back.
-        this.place.replaceChildren(h("section", { class: "card empty" }, h("p", { role: "alert" }, this.words.say("connection_server"))));
+        this.places[wanted].replaceChildren(h("section", { class: "card empty" }, h("p", { role: "alert" }, this.words.say("connection_server"))));
         return;
       }
-      this.history ??= new loaded.HistoryPage(this.words, this.place, (address) => this.go(address));
+      this.parts[wanted] ??= loaded();
     }
-    if (!this.isLive) this.history.show(readRoute(location.pathname, location.search));
+    // Somebody may have gone on meanwhile.
+    if (partOf(this.route) === wanted) this.parts[wanted]?.show(this.route);
+  }
+
+  private async load(wanted: Later): Promise<() => Part> {
+    if (wanted === "journal") {
+      const { JournalPage } = await import("./journal/page");
+      return () => new JournalPage(this.words, this.places.journal, this.onNoted);
+    }
+    const { HistoryPage } = await import("./history/page");
+    return () => new HistoryPage(this.words, this.places.history, (address) => this.go(address));
   }
 }

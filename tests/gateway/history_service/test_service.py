@@ -11,6 +11,7 @@ import pytest
 from tests.support.histories import BEGUN_UNIX_S, CHAMBERS
 from tests.support.history_files import DAY_S, HOLE, SECONDS, keep_sessions, write_history
 
+from wavewrap_gateway.adapters.recovery_journal import RecoveryJournal
 from wavewrap_gateway.adapters.store_reader import list_sessions
 from wavewrap_gateway.history_service.asks import HANDLERS
 from wavewrap_gateway.history_service.service import answer
@@ -18,6 +19,7 @@ from wavewrap_gateway.history_service.shelf import Shelf
 from wavewrap_protocol.history_asks import ASKS
 
 WHOLE, HOLED, BEGUN = "20231114-1-whole", "20231115-2-holed", "20231116-3-begun"
+NOW_UNIX_S = BEGUN_UNIX_S + 30 * DAY_S
 Ask = Callable[..., dict[str, Any]]
 
 
@@ -28,7 +30,11 @@ def history(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def ask(history: Path, tmp_path: Path) -> Ask:
-    return asking(Shelf(str(history), tmp_path))
+    return asking(shelf(str(history), tmp_path))
+
+
+def shelf(place: str, folder: Path) -> Shelf:
+    return Shelf(place, folder, RecoveryJournal(place, "attic", lambda: NOW_UNIX_S))
 
 
 def asking(shelf: Shelf) -> Ask:
@@ -65,7 +71,7 @@ def test_sessions_are_found_by_everything_the_page_filters_by(ask: Ask) -> None:
 
 
 def test_thousands_of_sessions_come_page_by_page(tmp_path: Path) -> None:
-    ask = asking(Shelf(str(keep_sessions(tmp_path / "many.sqlite", 2000)), tmp_path))
+    ask = asking(shelf(str(keep_sessions(tmp_path / "many.sqlite", 2000)), tmp_path))
     first, second = ask("sessions", limit=50), ask("sessions", limit=50, offset=50)
     assert first["total"] == second["total"] == 2000
     seen = [one["session"] for one in first["sessions"] + second["sessions"]]
@@ -73,7 +79,7 @@ def test_thousands_of_sessions_come_page_by_page(tmp_path: Path) -> None:
 
 
 def test_no_history_yet_is_no_error(tmp_path: Path) -> None:
-    told = asking(Shelf(str(tmp_path / "none.sqlite"), tmp_path))("sessions")
+    told = asking(shelf(str(tmp_path / "none.sqlite"), tmp_path))("sessions")
     assert (told["begun"], told["total"], told["sessions"]) == (False, 0, [])
     assert not (tmp_path / "none.sqlite").exists()
 
@@ -156,7 +162,7 @@ def test_trends_leave_out_what_was_not_measured(ask: Ask) -> None:
 
 def test_deleting_takes_the_whole_name_and_nothing_that_runs(tmp_path: Path) -> None:
     path = write_history(tmp_path / "history.sqlite")
-    ask = asking(Shelf(str(path), tmp_path))
+    ask = asking(shelf(str(path), tmp_path))
     ask("session", session=WHOLE)
     assert "not there" in ask("delete", session="last")["error"]["text"]
     assert "not there" in ask("delete", session="20231114-1")["error"]["text"]
@@ -181,7 +187,7 @@ def test_files_are_what_the_command_writes(ask: Ask, tmp_path: Path, monkeypatch
 def test_a_damaged_history_and_unknown_asks_are_one_line(ask: Ask, tmp_path: Path) -> None:
     damaged = tmp_path / "damaged.sqlite"
     damaged.write_bytes(b"no database at all, " * 500)
-    told = asking(Shelf(str(damaged), tmp_path))("sessions")["error"]
+    told = asking(shelf(str(damaged), tmp_path))("sessions")["error"]
     assert told["kind"] == "store"
     assert "no SQLite database" in told["text"]
     assert ask("sessions", limit=10**9)["error"]["kind"] == "usage"

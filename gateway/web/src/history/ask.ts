@@ -1,5 +1,7 @@
 /** What the history can be asked, and what it answers: the shapes of `wavewrap_protocol.history_answers`. */
 
+import type { JournalAnswers } from "../journal/entries";
+
 export type Side = "left" | "right";
 export type State = "running" | "completed" | "stopped" | "faulted" | "interrupted";
 export type Curve = (number | null)[];
@@ -156,7 +158,7 @@ export interface Trends {
   damaged: string[];
 }
 
-interface Answers {
+interface Answers extends JournalAnswers {
   sessions: Sessions;
   session: Session;
   traces: Traces;
