@@ -61,7 +61,7 @@ function ofWrap(wrap: Wrap, model: Model, words: Words, now_ms: number): Alarm[]
     alarms.push({
       id: `${wrap.name}-link`,
       level: "warning",
-      title: name + words.say("signal") + " " + words.sayOf("link", link),
+      title: name + words.say("link") + " " + words.sayOf("link", link),
       what: words.sayOf("link", link, "_what"),
     });
   else if (wrap.heard_ms !== null && wrap.plays && wrap.isStale(now_ms))

@@ -1,7 +1,8 @@
 /** Before a session, and its start: what speaks against it, the questions of today, the program, the wraps. No answer, no start. */
 
 import { h } from "./dom";
-import type { Json, Model } from "./model";
+import type { Json, Model, Wrap } from "./model";
+import { showPreview, type Preview } from "./preview";
 import type { Connection } from "./socket";
 import type { Key, Words } from "./text";
 
@@ -11,6 +12,8 @@ interface Program {
   description: string;
   duration_min: number;
   pressure_mmhg: number;
+  preview: Preview | null;
+  unfit: string | null;
 }
 
 export const QUESTIONS = ["pain", "swelling", "bruising", "stopped_running"] as const;
@@ -137,7 +140,8 @@ export class StartDialog {
   private async showChoice(): Promise<void> {
     const { words } = this;
     this.show(words.say("choose_title"), h("p", { role: "status" }, words.say("choose_loading")));
-    const answer = await this.connection.ask("programs");
+    const chambers = this.ready()[0]?.chambers ?? 0;
+    const answer = await this.connection.ask("programs", chambers > 0 ? { chambers } : {});
     if (!answer.ok) {
       this.show(words.say("choose_title"), h("p", { role: "alert" }, words.say("refused", { why: words.sayOf("fail", answer.why ?? "") })));
       return;
@@ -145,12 +149,17 @@ export class StartDialog {
     this.showPrograms(((answer.value as Json).data as { programs: Program[] }).programs);
   }
 
+  private ready(): Wrap[] {
+    return this.model.sorted().filter((wrap) => wrap.state?.link === "ready" && !wrap.plays);
+  }
+
   private showPrograms(programs: Program[]): void {
     const { words } = this;
-    const ready = this.model.sorted().filter((wrap) => wrap.state?.link === "ready" && !wrap.plays);
-    let chosen = programs.find((one) => one.name === "calf-wave") ?? programs[0];
+    const ready = this.ready();
+    const fit = programs.filter((one) => one.unfit === null);
+    let chosen = fit.find((one) => one.name === "calf-wave") ?? fit[0];
     const about = h("p", { class: "muted" });
-    const limits = h("p", { class: "muted" });
+    const curve = h("div");
     const minutes = h("output", { for: "choose-duration" });
     const duration = h("input", { type: "range", id: "choose-duration", min: 1, max: 60, step: 1, input: () => showMinutes() });
     const showMinutes = (): void => {
@@ -159,7 +168,8 @@ export class StartDialog {
     const choose = (program: Program): void => {
       chosen = program;
       about.textContent = program.description;
-      limits.textContent = words.say("choose_limits", { mmhg: Math.round(program.pressure_mmhg) });
+      const limits = h("p", { class: "muted" }, words.say("choose_limits", { mmhg: Math.round(program.pressure_mmhg) }));
+      curve.replaceChildren(program.preview === null ? limits : showPreview(program.preview, words));
       duration.value = String(Math.max(1, Math.round(program.duration_min)));
       showMinutes();
     };
@@ -167,8 +177,8 @@ export class StartDialog {
       h(
         "label",
         { class: "option" },
-        h("input", { type: "radio", name: "program", value: program.name, checked: program === chosen, change: () => choose(program) }),
-        h("span", {}, h("strong", {}, program.title), h("small", {}, ` ${Math.round(program.pressure_mmhg)} ${words.say("unit")} · ${words.say("choose_minutes", { min: Math.round(program.duration_min) })}`)),
+        h("input", { type: "radio", name: "program", value: program.name, checked: program === chosen, disabled: program.unfit !== null, change: () => choose(program) }),
+        h("span", {}, h("strong", {}, program.title), h("small", {}, ` ${Math.round(program.pressure_mmhg)} ${words.say("unit")} · ${words.say("choose_minutes", { min: Math.round(program.duration_min) })}`), program.unfit === null ? null : h("small", { class: "unfit" }, program.unfit)),
       ),
     );
     const boxes = ready.map((wrap) => h("input", { type: "checkbox", value: wrap.name, checked: true }));
@@ -187,6 +197,7 @@ export class StartDialog {
       words.say("choose_title"),
       h("fieldset", { class: "options" }, h("legend", {}, words.say("choose_program")), ...options),
       about,
+      curve,
       h("div", { class: "slider" }, h("label", { for: "choose-duration" }, words.say("choose_duration")), duration, minutes),
       h(
         "fieldset",
@@ -194,7 +205,6 @@ export class StartDialog {
         h("legend", {}, words.say("choose_wraps")),
         ...(ready.length === 0 ? [h("p", {}, words.say("choose_no_wraps"))] : boxes.map((box, i) => h("label", { class: "answer" }, box, `${words.say(ready[i]?.side ?? "left")} (${box.value})`))),
       ),
-      limits,
       h("div", { class: "actions" }, start, told),
     );
     if (chosen !== undefined) choose(chosen);

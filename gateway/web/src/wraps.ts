@@ -12,6 +12,9 @@ interface Known {
   battery_pct: number | null;
 }
 
+/** How long a wrap shows its light. */
+const IDENTIFY_S = 15;
+
 export class WrapsDialog {
   readonly element: HTMLDialogElement;
   private readonly body = h("div", { class: "step" });
@@ -47,11 +50,17 @@ export class WrapsDialog {
       return;
     }
     const known = ((answer.value as Json).data as { wraps: Known[] }).wraps;
-    const rows = known.map((wrap) => h("li", {}, h("span", {}, h("strong", {}, wrap.id), ` ${words.say(wrap.side)}, ${words.sayOf("link", wrap.link)}`), this.renaming(wrap), this.forgetting(wrap)));
+    const rows = known.map((wrap) => h("li", {}, h("span", {}, h("strong", {}, wrap.id), ` ${words.say(wrap.side)}, ${words.sayOf("link", wrap.link)}`), this.identifying(wrap), this.renaming(wrap), this.forgetting(wrap)));
     this.body.replaceChildren(
       known.length === 0 ? h("p", {}, words.say("wraps_none")) : h("ul", { class: "known" }, ...rows),
       ...(this.model.takes("pair") ? [this.pairing()] : []),
     );
+  }
+
+  private identifying(wrap: Known): HTMLElement | null {
+    if (!this.model.takes("identify") || wrap.link !== "ready") return null;
+    const { words } = this;
+    return h("button", { type: "button", "aria-label": words.say("identify_which", { name: wrap.id }), click: () => void this.act("identify", { wrap: wrap.id, for_s: IDENTIFY_S }) }, words.say("identify"));
   }
 
   private renaming(wrap: Known): HTMLElement | null {

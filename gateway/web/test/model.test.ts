@@ -7,7 +7,7 @@ const words = new Words("en");
 
 function state(more: Json = {}): Json {
   return {
-    id: "left-leg", side: "left", link: "ready", device_state: "idle", fault: null, pressure_mmhg: null, target_mmhg: null, battery_pct: 90, clock: null, session: null, ...more,
+    id: "left-leg", side: "left", link: "ready", device_state: "idle", fault: null, pressure_mmhg: null, target_mmhg: null, target_path: null, timing_ms: null, rssi_dbm: null, battery_pct: 90, clock: null, session: null, ...more,
   };
 }
 
@@ -47,7 +47,7 @@ describe("what is live", () => {
 
   it("does not take a backlog for live data", () => {
     const model = live(0);
-    const told = { state: state(), availability: "online", summary: null, events: [], overview: [], targets: [], age_s: 30, state_age_s: 3, batches: (samples(0, 9).b as Json[]) };
+    const told = { state: state(), availability: "online", summary: null, events: [], overview: [], paths: [], age_s: 30, state_age_s: 3, batches: (samples(0, 9).b as Json[]) };
     model.take({ k: "all", broker: null, bridge: {}, events: [], wraps: { "left-leg": told } }, 5000);
     expect(model.sorted()[0]!.ring.latest()).toEqual([9, 9]);
     expect(model.sorted()[0]!.isStale(5000)).toBe(true);
