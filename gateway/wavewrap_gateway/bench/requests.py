@@ -4,21 +4,16 @@ Daemon, simulator, broker and client are processes of their own, on one machine.
 """
 
 import asyncio
-import json
-import os
-import sys
 import tempfile
 import threading
 import time
-from asyncio.subprocess import DEVNULL, PIPE, Process
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from pathlib import Path
 
 from wavewrap_gateway.adapters.broker import EMBEDDED_VERSION, EmbeddedBroker
 from wavewrap_gateway.adapters.mqtt_settings import MqttSettings
 from wavewrap_gateway.app.simulator import simulator
 from wavewrap_gateway.bench.asking_client import AskingClient
+from wavewrap_gateway.bench.daemon import run_daemon, wait_ready
 from wavewrap_gateway.bench.report import BenchReport, Check, describe_machine
 from wavewrap_gateway.core.account import quantiles
 from wavewrap_protocol.errors import LinkError
@@ -34,7 +29,6 @@ OUTAGE_S = 15.0
 BACKFILL_HZ = 30
 """Fifteen seconds of two wraps at ten batches a second are ten seconds of backfill, longer than the measurement."""
 
-START_S = 40.0
 PAUSE_S = 0.02
 
 
@@ -43,19 +37,24 @@ async def bench_requests(stops: int = 300) -> BenchReport:
     broker = EmbeddedBroker()
     try:
         settings = MqttSettings.from_url(await broker.start(), version=EMBEDDED_VERSION)
+        # Samples at all times, and slowly when they are late: so there is a backfill to answer beside.
+        config = (
+            f'[mqtt]\nurl = "{settings.safe_url}"\nidle_telemetry = true\n[outbox]\nbackfill_per_s = {BACKFILL_HZ}\n'
+            '[commands]\nallow = ["start", "health"]\n'
+        )
         with tempfile.TemporaryDirectory(prefix="wavewrap-") as folder:
             async with (
                 simulator(WRAPS, CHAMBERS, SEED, Path(folder) / "sim.jsonl") as child,
-                _daemon(Path(folder), child.radio, settings) as gateway,
+                run_daemon(Path(folder), child.radio, config, wraps=WRAPS, chambers=CHAMBERS, seed=SEED) as gateway,
             ):
-                await asyncio.to_thread(_wait_ready, settings, START_S)
+                await asyncio.to_thread(wait_ready, settings, WRAPS)
                 idle_ms = await asyncio.to_thread(_measure, settings, stops, 0.0)
                 flooded_ms = await asyncio.to_thread(_measure, settings, stops, FLOOD_HZ)
                 await broker.close()
                 await asyncio.sleep(OUTAGE_S)
                 broker = EmbeddedBroker(settings.port)
                 await broker.start()
-                await asyncio.to_thread(_wait_ready, settings, START_S)
+                await asyncio.to_thread(wait_ready, settings, WRAPS)
                 backfill_ms = await asyncio.to_thread(_measure, settings, stops, 0.0)
                 if gateway.returncode is not None:
                     raise LinkError("the daemon ended during the bench: run 'wavewrap gateway' to see why")
@@ -70,61 +69,6 @@ async def bench_requests(stops: int = 300) -> BenchReport:
         checks.append(Check(name=f"{scene}: longest", value=told.max, unit="ms", limit=None, better="lower"))
     details = {"stops": stops, "wraps": WRAPS, "chambers": CHAMBERS, "flood_hz": FLOOD_HZ, "outage_s": OUTAGE_S, "seed": SEED}
     return BenchReport(bench="requests", machine=describe_machine(), checks=checks, details=details)
-
-
-@asynccontextmanager
-async def _daemon(folder: Path, radio: str, settings: MqttSettings) -> AsyncIterator[Process]:
-    """A daemon with a home of its own that knows the simulated wraps, which serve everybody."""
-    home = folder / "wavewrap"
-    home.mkdir()
-    # Samples at all times, and slowly when they are late: so there is a backfill to answer beside.
-    text = (
-        f'gateway = "bench"\nradio = "{radio}"\n[mqtt]\nurl = "{settings.safe_url}"\nidle_telemetry = true\n'
-        f'[outbox]\nbackfill_per_s = {BACKFILL_HZ}\n[commands]\nallow = ["start", "health"]\n'
-    )
-    home.joinpath("config.toml").write_text(text, encoding="utf-8")
-    wraps = [
-        {
-            "serial": f"SIM{SEED:03d}-{index + 1:02d}",
-            "side": ("left", "right")[index % 2],
-            "model": f"WR-{CHAMBERS}",
-            "address": f"F0:57:52:{SEED:02X}:00:{index + 1:02X}",
-            "radio": radio,
-            "paired_at": "2026-01-01T00:00:00Z",
-        }
-        for index in range(WRAPS)
-    ]
-    home.joinpath("wraps.json").write_text(json.dumps({"wraps": wraps}), encoding="utf-8")
-    process = await asyncio.create_subprocess_exec(
-        sys.executable,
-        *("-m", "wavewrap_gateway", "gateway", "--json"),
-        stdout=PIPE,
-        stderr=DEVNULL,
-        env={**os.environ, "XDG_CONFIG_HOME": str(folder), "XDG_DATA_HOME": str(folder)},
-    )
-    assert process.stdout is not None  # it was asked for
-    try:
-        async with asyncio.timeout(START_S):
-            if not await process.stdout.readline():
-                raise LinkError("the daemon did not start: run 'wavewrap gateway' to see why")
-        yield process
-    finally:
-        if process.returncode is None:
-            process.terminate()
-        await process.wait()
-
-
-def _wait_ready(settings: MqttSettings, patience_s: float) -> None:
-    """Until the daemon answers and every wrap is linked."""
-    deadline_s = time.monotonic() + patience_s
-    with AskingClient(settings, f"ready-{deadline_s}") as client:
-        while True:
-            answer = client.ask("health")
-            if answer is not None and [wrap["link"] for wrap in answer[1]["data"]["wraps"]] == ["ready"] * WRAPS:
-                return
-            if time.monotonic() > deadline_s:
-                raise LinkError("the daemon's wraps were not ready in time: run 'wavewrap demo' to see why")
-            time.sleep(0.1)
 
 
 def _measure(settings: MqttSettings, stops: int, flood_hz: float) -> list[float]:

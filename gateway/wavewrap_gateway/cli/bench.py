@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from wavewrap_gateway.bench.cluster import NODE_KILLS, bench_cluster
-from wavewrap_gateway.bench.dashboard import WINDOW_S, bench_dashboard
+from wavewrap_gateway.bench.dashboard import HEAP_S, PRESSES, WINDOW_S, bench_dashboard, bench_dashboard_short
 from wavewrap_gateway.bench.data import FADES_S, KILLS, QUIET_S, bench_data, bench_data_short
 from wavewrap_gateway.bench.fleet import FOR_S, GATEWAYS, bench_fleet
 from wavewrap_gateway.bench.gateway import bench_gateway
@@ -31,6 +31,7 @@ _BENCHES: dict[str, Callable[[], Coroutine[Any, Any, BenchReport]]] = {
     "throughput": bench_throughput,
     "fleet": bench_fleet,
     "data": bench_data_short,
+    "dashboard": bench_dashboard_short,
 }
 """What ``all`` runs here; ``timing`` runs in a program of its own and brings the host's rows with it."""
 
@@ -72,10 +73,13 @@ def fleet(
 
 @app.command("dashboard")
 def dashboard(
-    window_s: Annotated[float, typer.Option("--window", min=5.0, help="Seconds to measure each.")] = WINDOW_S, as_json: JsonOption = False
+    window_s: Annotated[float, typer.Option("--window", min=5.0, help="Seconds to measure each latency.")] = WINDOW_S,
+    heap_s: Annotated[float, typer.Option("--heap", min=20.0, help="Seconds over which the page's memory is looked at.")] = HEAP_S,
+    presses: Annotated[int, typer.Option(min=1, help="Presses of STOP, each in a session of its own.")] = PRESSES,
+    as_json: JsonOption = False,
 ) -> None:
-    """How soon a sample is on the page in Chromium, and what the page's server costs with one page and with ten."""
-    _finish([asyncio.run(bench_dashboard(window_s))], as_json)
+    """How soon a sample is on the page and a STOP at the wraps, beside a bare page; what the server costs; whether the page grows."""
+    _finish([asyncio.run(bench_dashboard(window_s, heap_s, presses))], as_json)
 
 
 @app.command("cluster")
