@@ -82,7 +82,6 @@ class Feed:
         self._events: deque[dict[str, Any]] = deque(maxlen=EVENTS_MAX)
         self._wraps: dict[str, _Past] = {}
         self._new: list[dict[str, Any]] = []
-        self.broker_down: str | None = "not connected yet"
         self.unreadable = 0
 
     def take(self, topic: str, body: bytes, now_s: float, *, retained: bool = False) -> dict[str, Any] | None:
@@ -103,11 +102,6 @@ class Feed:
             return self._forget(first, rest)
         return self._read(kinds[rest], body, lambda told: self._take_wrap(first, rest, told, None if retained else now_s))
 
-    def take_broker(self, reason: str | None) -> dict[str, Any]:
-        """The broker came (``None``) or went."""
-        self.broker_down = reason
-        return {"k": "broker", "down": reason}
-
     def take_samples(self) -> dict[str, Any] | None:
         """The samples since the last call, ``None`` when there are none."""
         if not self._new:
@@ -119,7 +113,6 @@ class Feed:
         """All that a new page needs."""
         return {
             "k": "all",
-            "broker": self.broker_down,
             "bridge": self._bridge,
             "events": list(self._events),
             "wraps": {

@@ -107,7 +107,7 @@ async def bench_dashboard(window_s: float = WINDOW_S, heap_s: float = HEAP_S, pr
 
 async def _open_dashboard(stack: AsyncExitStack, broker_port: int, base_topic: str) -> tuple[str, psutil.Process]:
     before = {one.pid for one in psutil.Process().children()}
-    broker = {"host": "127.0.0.1", "port": broker_port, "base_topic": base_topic}
+    broker = {"host": "127.0.0.1", "port": broker_port, "base_topics": [base_topic]}
     child = DashboardChild(json.dumps({"broker": broker, "token": TOKEN}))
     stack.push_async_callback(child.close)
     url = await child.start()

@@ -24,8 +24,10 @@ export class Card {
     readonly chambers: number,
     readonly side: "left" | "right",
     private readonly words: Words,
+    /** of which gateway, where there are several */ readonly gateway: string | null,
+    key: string,
   ) {
-    this.calf = new Calf(chambers, `wrap-${name}`);
+    this.calf = new Calf(chambers, `${key}wrap-${name}`);
     this.chart = new Chart(chambers);
     const say = words.say.bind(words);
     const list = h("ol", { class: "chambers" });
@@ -62,11 +64,11 @@ export class Card {
       gaps: fact("gaps"),
       timing: fact("timing", say("timing_help")),
     };
-    const heading = `card-${name}`;
+    const heading = `${key}card-${name}`;
     this.element = h(
       "article",
       { class: "card wrap", "aria-labelledby": heading, "data-wrap": name },
-      h("header", {}, h("h2", { id: heading }, say(side), h("small", {}, ` ${name}`)), this.device, this.badge),
+      h("header", {}, h("h2", { id: heading }, say(side), h("small", {}, ` ${name}`), gateway === null ? null : h("small", { class: "of-gateway" }, ` ${say("of_gateway", { gateway })}`)), this.device, this.badge),
       h("div", { class: "leg-and-numbers" }, this.calf.element, list),
       this.chartPart(side),
       facts,

@@ -209,12 +209,18 @@ export class Wrap {
   }
 }
 
+/** What one gateway has said. */
 export class Model {
+  constructor(
+    /** its place among those that the server follows */ readonly index = 0,
+    readonly baseTopic = "wavewrap",
+  ) {}
+
   readonly wraps = new Map<string, Wrap>();
   brokerDown: string | null = null;
   bridge: { state?: { state: string }; info?: { commands?: string[]; gateway: string }; devices?: { wraps: { id: string; side: string }[] } } = {};
   events: Happening[] = [];
-  hello: { version: string; base_topic: string; check_before_start: boolean } | null = null;
+  hello: { version: string; base_topics: string[]; check_before_start: boolean; login: boolean } | null = null;
   /** the server's last word, in ms of this page's clock; null while there is no socket */
   heard_ms: number | null = null;
   /** counted up whenever anything but samples changed */
@@ -222,6 +228,16 @@ export class Model {
 
   isAlone(now_ms: number): boolean {
     return this.heard_ms === null || now_ms - this.heard_ms > SILENCE_MS;
+  }
+
+  /** Before each id that it has a part of. */
+  get key(): string {
+    return this.index === 0 ? "" : `g${this.index}-`;
+  }
+
+  /** What it calls itself; its topic, before it has said so. */
+  get title(): string {
+    return this.bridge.info?.gateway ?? this.baseTopic;
   }
 
   get gatewayOnline(): boolean {
@@ -245,20 +261,18 @@ export class Model {
     return all.find((one) => one.state !== "ended") ?? all[0] ?? null;
   }
 
-  /** Whether every wrap in use is vented, by pressures from after `since_ms`; null when that is not known of one of them. */
-  vented(now_ms: number, since_ms: number): boolean | null {
-    let all: boolean | null = null;
+  /** Of each wrap in use whether it is vented, by pressures from after `since_ms`; null where that is not known. */
+  eachVented(now_ms: number, since_ms: number): (boolean | null)[] {
+    const found: (boolean | null)[] = [];
     for (const wrap of this.sorted()) {
       if (wrap.proven_ms !== null && wrap.proven_ms >= since_ms && !wrap.plays) {
-        all ??= true;
+        found.push(true);
         continue;
       }
       if (wrap.state?.link !== "ready" && !wrap.plays) continue;
-      if (this.isAlone(now_ms) || wrap.isStale(now_ms)) return null;
-      if (!wrap.isVented(now_ms)) return false;
-      all ??= true;
+      found.push(this.isAlone(now_ms) || wrap.isStale(now_ms) ? null : wrap.isVented(now_ms));
     }
-    return all;
+    return found;
   }
 
   take(message: Json, now_ms: number): void {
@@ -313,7 +327,6 @@ export class Model {
   }
 
   private takeAll(message: Json, now_ms: number): void {
-    this.brokerDown = message.broker as string | null;
     this.bridge = message.bridge as Model["bridge"];
     this.events = message.events as Happening[];
     this.wraps.clear();
