@@ -65,7 +65,7 @@ def test_files_that_others_may_read_or_that_hold_no_user_are_refused(tmp_path: P
     assert told["users"] == {"anna": read_users(users_file)["anna"].get_secret_value()}
     assert told["broker"]["base_topics"] == ["wavewrap"]
     key_file.chmod(0o644)
-    with pytest.raises(UsageError, match="private key.*chmod"):
+    with pytest.raises(UsageError, match=r"private key.*chmod"):
         dashboard_settings(config, broker)
     key_file.chmod(0o600)
     for text, said in (("anna:plain\n", ":1: is no user and argon2 hash"), ("\n", "has no user")):
