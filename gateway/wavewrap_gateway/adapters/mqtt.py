@@ -120,7 +120,10 @@ class MqttPublisher:
             self._queues.give_up("gateway closed")
             return
         self._idle.clear()
-        self._pump_soon()
+        if self._in_flight:
+            self._pump_soon()  # more may come in this turn of the loop, and go out together
+        else:
+            self._pump()
 
     def counts(self) -> MqttCounts:
         """Counts since start, without the adapter's own ``bridge/state``."""
@@ -239,19 +242,34 @@ class MqttPublisher:
         connection = self._connection
         if connection is None:
             return
-        with connection.together():
-            while len(self._in_flight) < self._window and not connection.congested:
-                outgoing = self._queues.take()
-                if outgoing is None:
-                    self._set_alarm()
-                    break
-                message = outgoing.message
-                limit_bytes = connection.maximum_packet_bytes
-                if limit_bytes is not None and len(message.body) + len(message.path) + _PACKET_EXTRA_BYTES > limit_bytes:
-                    self._queues.refuse(outgoing, Verdict.IMPOSSIBLE, f"larger than the broker's limit of {limit_bytes} bytes")
-                else:
-                    self._in_flight[connection.send(message)] = outgoing
+        # The first by itself: most often there is only one, and holding segments back costs two calls of the system.
+        outgoing = self._next(connection)
+        if outgoing is not None:
+            self._send(connection, outgoing)
+            outgoing = self._next(connection)
+        if outgoing is not None:
+            with connection.together():
+                while outgoing is not None:
+                    self._send(connection, outgoing)
+                    outgoing = self._next(connection)
         self._note_idle()
+
+    def _next(self, connection: MqttConnection) -> Outgoing | None:
+        """What to send now, where window and socket have room."""
+        while len(self._in_flight) < self._window and not connection.congested:
+            outgoing = self._queues.take()
+            if outgoing is None:
+                self._set_alarm()
+                return None
+            message = outgoing.message
+            limit_bytes = connection.maximum_packet_bytes
+            if limit_bytes is None or len(message.body) + len(message.path) + _PACKET_EXTRA_BYTES <= limit_bytes:
+                return outgoing
+            self._queues.refuse(outgoing, Verdict.IMPOSSIBLE, f"larger than the broker's limit of {limit_bytes} bytes")
+        return None
+
+    def _send(self, connection: MqttConnection, outgoing: Outgoing) -> None:
+        self._in_flight[connection.send(outgoing.message)] = outgoing
 
     def _set_alarm(self) -> None:
         """Look again when a rate or a pause may let more out."""

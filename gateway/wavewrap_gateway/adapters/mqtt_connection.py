@@ -235,12 +235,24 @@ class MqttConnection:
         self._watch_writable()
 
     def _read(self) -> None:
+        # What paho notes meanwhile is dispatched here, not a turn of the loop later.
+        dispatched_by_others, self._dispatching = self._dispatching, True
+        try:
+            alive = self._read_all()
+        finally:
+            self._dispatching = dispatched_by_others
+        if not alive:
+            self._end()
+        elif (self._settled or self._lost_reason) and not self._dispatching:
+            self._dispatch()
+
+    def _read_all(self) -> bool:
         while self._client.loop_read() == MQTTErrorCode.MQTT_ERR_SUCCESS:
             sock = self._client.socket()
             # Bytes that TLS has already decrypted make no descriptor readable.
             if not isinstance(sock, ssl.SSLSocket) or not sock.pending():
-                return
-        self._end()
+                return True
+        return False
 
     def _write(self) -> None:
         if self._client.loop_write() != MQTTErrorCode.MQTT_ERR_SUCCESS:

@@ -5,11 +5,11 @@ for what to do when writing fails (:mod:`wavewrap_gateway.adapters.store_writer`
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from sqlalchemy import Connection, Table, func, select
+from sqlalchemy import Connection, Table, select
 from sqlalchemy.dialects import postgresql, sqlite
 
 from wavewrap_gateway.adapters.store_engine import begin
@@ -17,9 +17,7 @@ from wavewrap_gateway.adapters.store_schema import EVENTS, SAMPLES, SESSIONS, ST
 from wavewrap_gateway.core.history import RecordedEvent, RecordedFrame, RecordedStep, RecordState, SessionEnd, SessionHead
 from wavewrap_gateway.core.sample_chunks import SampleChunk, gather_chunks
 
-__all__ = ["RecordBatch", "close_cut_off", "write_batch", "write_heads"]
-
-CUT_OFF = "the gateway ended without a word: it was killed, or the power failed"
+__all__ = ["RecordBatch", "write_batch", "write_heads"]
 
 Row = dict[str, Any]
 
@@ -50,13 +48,19 @@ class RecordBatch:
             numbers[key] += 1
 
 
-def write_batch(connection: Connection, batch: RecordBatch, unrecorded: Mapping[str, int]) -> None:
-    """All of ``batch`` in one transaction; ``unrecorded`` counts what each session has lost so far."""
+def write_batch(connection: Connection, batch: RecordBatch, unrecorded: Mapping[str, int], running: Collection[str]) -> None:
+    """All of ``batch`` in one transaction; ``unrecorded`` counts what each session has lost so far.
+
+    Samples of a session that is not ``running`` come late: somebody may have deleted it, and they go with it.
+    """
     with begin(connection, durable=batch.is_durable):
         write_heads(connection, batch.heads)
+        late = {chunk.session_id for _, chunk in batch.chunks}.difference(running)
+        there = set(connection.scalars(select(SESSIONS.c.session_id).where(SESSIONS.c.session_id.in_(late)))) if late else set[str]()
+        chunks = [(number, chunk) for number, chunk in batch.chunks if chunk.session_id not in late - there]
         _insert(connection, EVENTS, [asdict(event) for event in batch.events])
         _insert(connection, STEPS, [_step_row(step) for step in batch.steps])
-        _insert(connection, SAMPLES, [_chunk_row(number, chunk) for number, chunk in batch.chunks])
+        _insert(connection, SAMPLES, [_chunk_row(number, chunk) for number, chunk in chunks])
         for end in batch.ends:
             row = SESSIONS.update().where(SESSIONS.c.session_id == end.session_id)
             connection.execute(
@@ -75,37 +79,6 @@ def write_heads(connection: Connection, heads: Sequence[SessionHead]) -> None:
     _insert(connection, SESSIONS, [_head_row(head) for head in heads])
     wraps = [{"session_id": head.session_id, "wrap": number, **asdict(wrap)} for head in heads for number, wrap in enumerate(head.wraps)]
     _insert(connection, WRAPS, wraps)
-
-
-def close_cut_off(connection: Connection, gateway: str, is_alive: Callable[[int, float], bool]) -> int:
-    """Close as interrupted what a process of ``gateway`` that is no longer alive has left running; returns how many.
-
-    ``is_alive`` says whether the process of that id, started at that wall time, still lives.
-    """
-    closed = 0
-    with begin(connection, durable=True):
-        running = SESSIONS.select().where((SESSIONS.c.gateway == gateway) & (SESSIONS.c.state == RecordState.RUNNING.value))
-        for row in connection.execute(running).mappings().all():
-            if is_alive(row["pid"], row["process_started_unix_s"]):
-                continue
-            closed += 1
-            mine = SESSIONS.c.session_id == row["session_id"]
-            last_s = _last_heard_s(connection, row["session_id"])
-            ended_s = row["started_unix_s"] if last_s is None else last_s
-            connection.execute(
-                SESSIONS.update().where(mine).values(state=RecordState.INTERRUPTED.value, reason=CUT_OFF, ended_unix_s=ended_s)
-            )
-    return closed
-
-
-def _last_heard_s(connection: Connection, session_id: str) -> float | None:
-    """Wall time of the last thing that is kept of a session."""
-    sampled_s = SAMPLES.c.unix_s + (SAMPLES.c.count * SAMPLES.c.period_ms) / 1000.0
-    moments = [
-        connection.execute(select(func.max(EVENTS.c.unix_s)).where(EVENTS.c.session_id == session_id)).scalar(),
-        connection.execute(select(func.max(sampled_s)).where(SAMPLES.c.session_id == session_id)).scalar(),
-    ]
-    return max((float(moment) for moment in moments if moment is not None), default=None)
 
 
 def _insert(connection: Connection, table: Table, rows: Sequence[Row]) -> None:

@@ -13,7 +13,8 @@ from collections.abc import Callable, Sequence
 import psutil
 from sqlalchemy import Connection, Engine
 
-from wavewrap_gateway.adapters.store_batch import RecordBatch, close_cut_off, write_batch, write_heads
+from wavewrap_gateway.adapters.store_batch import RecordBatch, write_batch, write_heads
+from wavewrap_gateway.adapters.store_cut_off import close_cut_off, find_unfinished, next_chunk
 from wavewrap_gateway.adapters.store_engine import (
     STORE_FAILURES,
     Trouble,
@@ -27,6 +28,7 @@ from wavewrap_gateway.adapters.store_engine import (
 )
 from wavewrap_gateway.adapters.store_place import mask_place
 from wavewrap_gateway.core.history import RecordedEvent, RecordedFrame, RecordedStep, SessionEnd, SessionHead
+from wavewrap_gateway.core.late_samples import Unfinished
 from wavewrap_protocol.errors import StoreError
 
 __all__ = ["StoreWriter", "this_process"]
@@ -44,6 +46,9 @@ events."""
 
 CLOSE_S = 8.0
 """Longest wait for the last batch. Choice: over what a file waits for another program (5 s), and well inside a service's time to stop."""
+
+REMEMBERED = 64
+"""Sessions that are over and may still get samples. Choice: far more than end in the minute that a wrap remembers."""
 
 SAME_START_S = 2.0
 """A process that started this near to the one that is looked for is the same: wall clocks are stepped by less than that in a session."""
@@ -69,10 +74,19 @@ def _is_alive(pid: int, started_unix_s: float) -> bool:
 class StoreWriter:
     """Implements :class:`wavewrap_gateway.runtime.recording.HistoryStore` on ``place`` for ``gateway``.
 
-    ``tell`` gets a line for every trouble, in the writer's thread; ``unix_s`` names a file that is set aside.
+    ``tell`` gets a line for every trouble, in the writer's thread; ``unix_s`` names a file that is set aside. ``expect``, called in that
+    thread too, gets what sessions that were cut off may still get.
     """
 
-    def __init__(self, place: str, gateway: str, tell: Callable[[str], None], unix_s: Callable[[], float]) -> None:
+    def __init__(
+        self,
+        place: str,
+        gateway: str,
+        tell: Callable[[str], None],
+        unix_s: Callable[[], float],
+        expect: Callable[[Sequence[Unfinished]], None] | None = None,
+    ) -> None:
+        self._expect = expect
         self._place = place
         self._gateway = gateway
         self._tell = tell
@@ -90,6 +104,7 @@ class StoreWriter:
         self._file: int | None = None
         self._running: dict[str, SessionHead] = {}
         self._numbers: Counter[tuple[str, int]] = Counter()
+        self._over: deque[str] = deque()
         self._failing = False
 
     def start(self) -> None:
@@ -108,6 +123,8 @@ class StoreWriter:
         """As the port says."""
         with self._changed:
             self._frames.append(frame)
+            if len(self._frames) == 1:
+                self._changed.notify()  # nothing may be running: then it is waiting for just this
             if len(self._frames) > FRAMES_BOUND:
                 oldest = self._frames.popleft()
                 self._unrecorded[oldest.session_id] += len(oldest.samples_cmmhg)
@@ -160,8 +177,10 @@ class StoreWriter:
 
     def _wait(self, *, for_records: bool) -> bool:
         """Until it is time to write: records have come, or samples for long enough. Whether this is the end."""
-        wait_s = RETRY_S if not for_records else COMMIT_S if self._running else None
         with self._changed:
+            if for_records and not self._running:
+                self._changed.wait_for(lambda: self._closing or self._records.is_durable or self._frames)
+            wait_s = COMMIT_S if for_records else RETRY_S
             self._changed.wait_for(lambda: self._closing or (for_records and self._records.is_durable), wait_s)
             return self._closing
 
@@ -198,7 +217,7 @@ class StoreWriter:
                     self._connect()
                 assert self._connection is not None
                 if batch:
-                    write_batch(self._connection, batch, self._unrecorded)
+                    write_batch(self._connection, batch, self._unrecorded, self._running)
             except STORE_FAILURES as cause:
                 self._disconnect()
                 if last_try or classify(cause) is not Trouble.DAMAGED or not self._set_aside():
@@ -220,10 +239,14 @@ class StoreWriter:
 
     def _forget(self, session_id: str) -> None:
         """A session that is over: a gateway that runs for months plays many. Hold the condition."""
-        head = self._running.pop(session_id, None)
-        for number in range(0 if head is None else len(head.wraps)):
-            self._numbers.pop((session_id, number), None)
+        self._running.pop(session_id, None)
         self._unrecorded.pop(session_id, None)
+        # Samples may come late, and their chunks count on.
+        self._over.append(session_id)
+        if len(self._over) > REMEMBERED:
+            oldest = self._over.popleft()
+            for key in [key for key in self._numbers if key[0] == oldest]:
+                del self._numbers[key]
 
     def _connect(self) -> None:
         assert self._engine is not None  # the thread begins after it is made
@@ -232,6 +255,14 @@ class StoreWriter:
         closed = close_cut_off(self._connection, self._gateway, _is_alive)
         if closed:
             _log.info("%d session(s) that were cut off are closed as interrupted", closed)
+        if self._expect is not None:
+            unfinished = [
+                one for one in find_unfinished(self._connection, self._gateway, self._unix_s()) if one.session_id not in self._over
+            ]
+            for one in unfinished:
+                self._numbers[one.session_id, one.wrap] = next_chunk(self._connection, one.session_id, one.wrap)
+            if unfinished:
+                self._expect(unfinished)
         if self._running:
             # Where the file is new, or somebody has deleted what runs.
             with begin(self._connection, durable=True):

@@ -114,9 +114,11 @@ async def open_daemon(config: GatewayConfig, rng: Random, port: int, progress: C
         # Read anew each time: it may be set while we run, on a host without a battery-backed clock above all.
         return time.clock_gettime(time.CLOCK_REALTIME)
 
+    clocks = Clocks(clock, lambda host_s: host_s + read_wall_s() - clock())
+
     async with AsyncExitStack() as stack:
         settings = config.mqtt.settings()
-        store = await stack.enter_async_context(open_history(config, _log.error))
+        store = await stack.enter_async_context(open_history(config, _log.error, clocks.unix_s))
         radio = await stack.enter_async_context(open_radio(config.radio, config.bumble_keys))
         embedded: EmbeddedBroker | None = None
         if settings is None:
@@ -128,7 +130,6 @@ async def open_daemon(config: GatewayConfig, rng: Random, port: int, progress: C
         publisher = outgoing.publisher
         lateness = Lateness()
         pacer = stack.enter_context(open_pacer(loop))
-        clocks = Clocks(clock, lambda host_s: host_s + read_wall_s() - clock())
         bridge = Bridge(
             config.gateway, boot_number(read_wall_s()), (), publisher, clocks, lateness, idle_telemetry=config.mqtt.idle_telemetry
         )
@@ -207,7 +208,7 @@ async def open_daemon(config: GatewayConfig, rng: Random, port: int, progress: C
             "keeper": keeper.run(),
             "file": fleet.keep_following(is_idle),
             "bridge": bridge.run(),
-            "recall": Recall(lambda: bridge.wraps, outgoing.sample_runs).run(),
+            "recall": Recall(lambda: bridge.wraps, outgoing.sample_runs, history.late).run(),
         }
         if embedded is not None:
             jobs["embedded broker"] = embedded.wait_ended()

@@ -101,7 +101,7 @@ async def open_gateway(
         settings = config.mqtt.settings()
         known = load_known_wraps(config.known_wraps)
         addresses = known.resolve(addresses)
-        store = await stack.enter_async_context(open_history(config, lambda line: progress(f"wavewrap: {line}")))
+        store = await stack.enter_async_context(open_history(config, lambda line: progress(f"wavewrap: {line}"), clocks.unix_s))
         history = History(config, store, clock, clocks.unix_s)
         radio = await stack.enter_async_context(open_radio(config.radio, config.bumble_keys))
         embedded = settings is None
@@ -125,7 +125,7 @@ async def open_gateway(
         await stack.enter_async_context(linked(wraps))
         for wrap in wraps:
             progress(f"{wrap.side.value}: {wrap.name}, battery {wrap.link.battery_pct} %")
-        recall = Recall(lambda: bridge.wraps, outgoing.sample_runs)
+        recall = Recall(lambda: bridge.wraps, outgoing.sample_runs, history.late)
         work = [asyncio.create_task(bridge.run()), asyncio.create_task(recall.run())]
         desk = SessionDesk(
             bridge,

@@ -3,14 +3,17 @@
 import asyncio
 import secrets
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
+from functools import partial
 
 from wavewrap_gateway.app.config import GatewayConfig
 from wavewrap_gateway.core.history import RecordedWrap, SessionHead
+from wavewrap_gateway.core.late_samples import Unfinished
 from wavewrap_gateway.core.program import Program
-from wavewrap_gateway.runtime.recording import HistoryStore, SessionRecorder
+from wavewrap_gateway.runtime.late_samples import LateSamples
+from wavewrap_gateway.runtime.recording import SessionRecorder
 from wavewrap_gateway.runtime.session_runner import SessionRunner
 from wavewrap_gateway.runtime.wrap_run import WrapRun
 from wavewrap_protocol import __version__
@@ -19,8 +22,12 @@ __all__ = ["History", "describe_session", "open_history"]
 
 
 @asynccontextmanager
-async def open_history(config: GatewayConfig, tell: Callable[[str], None]) -> AsyncIterator[HistoryStore | None]:
+async def open_history(
+    config: GatewayConfig, tell: Callable[[str], None], unix_s: Callable[[float], float]
+) -> AsyncIterator[LateSamples | None]:
     """The store, ``None`` where nothing is to be recorded. ``tell`` gets a line when it has trouble, in the loop's thread.
+
+    ``unix_s`` turns host time into wall time.
 
     Raises :class:`wavewrap_protocol.errors.UsageError` for a store that cannot be one.
     """
@@ -31,14 +38,24 @@ async def open_history(config: GatewayConfig, tell: Callable[[str], None]) -> As
 
     loop = asyncio.get_running_loop()
 
-    def tell_in_loop(line: str) -> None:
+    def in_loop(call: Callable[[], None]) -> None:
         if not loop.is_closed():
-            loop.call_soon_threadsafe(tell, line)
+            loop.call_soon_threadsafe(call)
 
-    writer = StoreWriter(config.store.get_secret_value(), config.gateway, tell_in_loop, lambda: time.clock_gettime(time.CLOCK_REALTIME))
+    def expect(unfinished: Sequence[Unfinished]) -> None:
+        in_loop(partial(late.expect, unfinished))
+
+    writer = StoreWriter(
+        config.store.get_secret_value(),
+        config.gateway,
+        lambda line: in_loop(partial(tell, line)),
+        lambda: time.clock_gettime(time.CLOCK_REALTIME),
+        expect,
+    )
+    late = LateSamples(writer, unix_s)
     writer.start()
     try:
-        yield writer
+        yield late
     finally:
         await asyncio.shield(asyncio.to_thread(writer.close))
 
@@ -47,10 +64,10 @@ class History:
     """Makes the records of sessions in ``store``; ``clock`` is host time, ``unix_s`` turns it into wall time."""
 
     def __init__(
-        self, config: GatewayConfig, store: HistoryStore | None, clock: Callable[[], float], unix_s: Callable[[float], float]
+        self, config: GatewayConfig, store: LateSamples | None, clock: Callable[[], float], unix_s: Callable[[float], float]
     ) -> None:
         self._config = config
-        self._store = store
+        self.late = store
         self._clock = clock
         self._unix_s = unix_s
         self.last_id: str | None = None
@@ -58,11 +75,11 @@ class History:
 
     def record(self, program: Program, number: int, runner: SessionRunner) -> SessionRecorder | None:
         """Begin to record ``runner``'s session, ``number`` on its wraps."""
-        if self._store is None:
+        if self.late is None:
             return None
         head = describe_session(self._config, program, number, runner, self._unix_s(self._clock()))
         self.last_id = head.session_id
-        return SessionRecorder(self._store, head, runner.runs, self._unix_s)
+        return SessionRecorder(self.late, head, runner.runs, self._unix_s)
 
 
 def describe_session(config: GatewayConfig, program: Program, number: int, runner: SessionRunner, unix_s: float) -> SessionHead:

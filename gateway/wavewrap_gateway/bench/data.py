@@ -1,7 +1,8 @@
 """``bench data``: nothing lost from the sensor to a subscriber, while gateway and broker are killed and the radio fades.
 
 Simulator, gateway, mosquitto and subscriber are separate programs. What the wraps sampled is known by number (every 20 ms from boot on,
-and the simulator's log says how far); what came is counted by the subscriber; what is missing, the gateway must have reported. The
+and the simulator's log says how far); what came is counted by the subscriber; what is missing, the gateway must have reported; and the
+history has of every session what the subscriber got of it, to the vent of one that was cut off. The
 broker is told to hand on before it acknowledges (a large window to its subscribers): what a broker loses of what it has acknowledged,
 no gateway can bring back.
 """
@@ -20,14 +21,17 @@ from random import Random
 
 from wavewrap_gateway.app.simulator import simulator
 from wavewrap_gateway.bench.data_books import Books
+from wavewrap_gateway.bench.data_history import read_history
 from wavewrap_gateway.bench.mosquitto import Mosquitto, run_mosquitto
 from wavewrap_gateway.bench.report import BenchReport, Check, describe_machine
 from wavewrap_gateway.bench.subscriber import Subscriber
+from wavewrap_gateway.core.late_samples import AFTERMATH_S
 from wavewrap_protocol.errors import LinkError
 
 __all__ = ["FADES_S", "KILLS", "QUIET_S", "bench_data", "bench_data_short"]
 
 WRAPS, CHAMBERS, SEED = 2, 4, 1
+HISTORY = "history.sqlite"
 KILLS = 20
 FADES_S = (1.0, 3.0, 10.0, 30.0)
 QUIET_S = 20.0
@@ -87,6 +91,7 @@ async def bench_data(kills: int = KILLS, fades_s: Sequence[float] = FADES_S, qui
                             await gateway.keep_for(0.5)
                         await broker_kills
                         settled = await _settle(gateway, books)
+                        await gateway.keep_for(max(0.0, AFTERMATH_S - settled))  # for the record of the last one that was killed
                         await gateway.stop()
                         await asyncio.sleep(1.0)  # its last words
                     finally:
@@ -94,6 +99,7 @@ async def bench_data(kills: int = KILLS, fades_s: Sequence[float] = FADES_S, qui
                 books.read_truth(folder / "sim.jsonl")
             finally:
                 subscriber.stop()
+            history = read_history(str(folder / HISTORY), books)
             outbox_bytes = sum(path.stat().st_size for path in (folder / "outbox").iterdir())
     latencies = books.over_batch_ms()
     checks = [
@@ -102,10 +108,16 @@ async def bench_data(kills: int = KILLS, fades_s: Sequence[float] = FADES_S, qui
         Check(name="events lost", value=books.events_lost(), unit="", limit=0, better="lower"),
         Check(name="samples that differ between duplicates", value=books.contradictions, unit="", limit=0, better="lower"),
         Check(name="samples off the truth", value=books.off_truth, unit="", limit=0, better="lower"),
+        Check(name="samples that the history lacks", value=history.lacking, unit="", limit=0, better="lower"),
+        Check(name="samples of the history that differ", value=history.differing, unit="", limit=0, better="lower"),
+        Check(name="records that end under pressure", value=history.under_pressure, unit="", limit=0, better="lower"),
         Check(name="over the batch, p50", value=latencies.p50, unit="ms", limit=OVER_BATCH_P50_MS, better="lower"),
         Check(name="over the batch, p99", value=latencies.p99, unit="ms", limit=OVER_BATCH_P99_MS, better="lower"),
         Check(name="samples taken", value=books.taken, unit="", limit=None, better="higher"),
         Check(name="samples delivered", value=books.delivered, unit="", limit=None, better="higher"),
+        Check(name="taken in sessions", value=history.span, unit="", limit=None, better="higher"),
+        Check(name="kept in the history", value=history.kept, unit="", limit=None, better="higher"),
+        Check(name="sessions in the history", value=history.sessions, unit="", limit=None, better="higher"),
         Check(name="samples delivered again", value=books.repeated, unit="", limit=None, better="lower"),
         Check(name="batches marked historical", value=books.historical, unit="", limit=None, better="lower"),
         Check(name="events", value=books.events, unit="", limit=None, better="higher"),
@@ -208,6 +220,7 @@ class _Gateway:
             "XDG_CONFIG_HOME": str(self._folder),
             "XDG_DATA_HOME": str(self._folder),
             "WAVEWRAP_GATEWAY": "bench",
+            "WAVEWRAP_STORE": str(self._folder / HISTORY),
             "WAVEWRAP_OUTBOX__FOLDER": str(self._folder / "outbox"),
         }
         self.starts += 1

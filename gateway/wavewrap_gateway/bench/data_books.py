@@ -4,6 +4,7 @@ import json
 import time
 from array import array
 from collections import defaultdict
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Lock
@@ -87,6 +88,10 @@ class Books:
     def over_batch_ms(self) -> Quantiles:
         """From the first sample of a batch to the subscriber, less the length of the batch."""
         return quantiles(list(self._over_batch_ms))
+
+    def delivered_of(self, name: str) -> Mapping[int, tuple[float, ...]]:
+        """Samples of the wrap called ``name`` that came, by number; a pressure of each chamber in mmHg."""
+        return self._wraps[name].columns if name in self._wraps else {}
 
     def wraps_heard(self) -> int:
         """Wraps whose telemetry has come."""

@@ -16,7 +16,7 @@ from wavewrap_gateway.core.sample_chunks import TICKS_PER_MS, SampleChunk
 from wavewrap_gateway.core.wave import compile_wave
 from wavewrap_protocol.errors import StoreError
 from wavewrap_protocol.payloads import Side
-from wavewrap_protocol.units import CMMHG_PER_MMHG, TICKS_PER_S
+from wavewrap_protocol.units import CMMHG_PER_MMHG, TICK_MODULUS, TICKS_PER_S
 
 __all__ = ["RecordedCurves", "join_chunks", "rebuild_account"]
 
@@ -88,7 +88,9 @@ def _read_epoch(chunks: Sequence[SampleChunk], chambers: int) -> RecordedCurves:
             )
         steps = np.arange(chunk.count)
         seqs.append(chunk.first_seq + steps)
-        ticks.append(chunk.tick + steps * chunk.period_ms * TICKS_PER_MS)
+        # Two runs of a gateway may have begun to count the device's 32 bits at different turns.
+        behind = chunks[0].tick + (chunk.first_seq - chunks[0].first_seq) * chunk.period_ms * TICKS_PER_MS - chunk.tick
+        ticks.append(chunk.tick + round(behind / TICK_MODULUS) * TICK_MODULUS + steps * chunk.period_ms * TICKS_PER_MS)
         moments.append((np.nan if chunk.unix_s is None else chunk.unix_s) + steps * chunk.period_ms / 1000.0)
         replays.append(np.full(chunk.count, chunk.replay))
         rows.append(chunk.samples_cmmhg())

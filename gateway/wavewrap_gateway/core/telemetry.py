@@ -3,7 +3,7 @@
 A wrap numbers its samples from boot, so a gap is known exactly. Not responsible for asking for the replay.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from wavewrap_protocol.payloads import SampleCounts
@@ -22,13 +22,18 @@ class Gap:
 
 
 class SampleRuns:
-    """Which numbers have come, as runs ``(first, last)``, both included, rising and apart."""
+    """Which numbers have come, as runs ``(first, last)``, both included, rising and apart. Those at the beginning may touch each other."""
 
-    def __init__(self, runs: Sequence[tuple[int, int]] = ()) -> None:
-        self._runs = sorted(runs)
+    def __init__(self, runs: Iterable[tuple[int, int]] = ()) -> None:
+        self._runs: list[tuple[int, int]] = []
+        for first, last in sorted(runs):
+            self.add(first, last)
 
     def add(self, first: int, last: int) -> None:
         """These have come, whether they had before or not."""
+        if self._runs and first == self._runs[-1][1] + 1:
+            self._runs[-1] = (self._runs[-1][0], last)  # as nearly always
+            return
         at = len(self._runs)
         while at > 0 and self._runs[at - 1][0] > first:
             at -= 1
@@ -44,6 +49,19 @@ class SampleRuns:
     def runs(self) -> list[tuple[int, int]]:
         """All of them."""
         return list(self._runs)
+
+    def absent(self, first: int, last: int) -> list[tuple[int, int]]:
+        """What lies between ``first`` and ``last``, both included, and has not come."""
+        found: list[tuple[int, int]] = []
+        for begin, end in self._runs:
+            if begin > last:
+                break
+            if begin > first:
+                found.append((first, begin - 1))
+            first = max(first, end + 1)
+        if first <= last:
+            found.append((first, last))
+        return found
 
 
 class SampleLedger:

@@ -104,6 +104,8 @@ class Bridge:
         self._info: BridgeInfo | None = None
         self.session_view: Callable[[str], SessionView | None] = lambda _name: None
         """The running session of the wrap with that name."""
+        self.is_in_session: Callable[[Wrap], bool] = lambda _wrap: False
+        """Whether there is one: asked with every frame."""
         self._witnesses: list[Callable[[WrapEvent | BridgeEvent], None]] = []
         publisher.add_listener(self._on_broker)
         for wrap in wraps:
@@ -205,7 +207,7 @@ class Bridge:
                 pass
 
     def _publish_frame(self, wrap: Wrap, frame: Frame) -> None:
-        wanted = self._idle_telemetry or frame.replay or self.session_view(wrap.name) is not None
+        wanted = self._idle_telemetry or frame.replay or self.is_in_session(wrap)
         if wrap.link.identity is None or not wanted:
             return
         sync = wrap.link.clock_sync

@@ -1,7 +1,7 @@
 """Asks the wraps again for samples that are still missing: those that came while no gateway ran, and those that a replay did not bring.
 
 The link itself asks at once for every gap that it sees (``wrap_link``); this is the second look at it. Not responsible for counting
-(``core.telemetry``), nor for remembering what an earlier run of the gateway had (the outbox).
+(``core.telemetry``), nor for remembering what an earlier run of the gateway had (the outbox; ``late_samples`` for the history).
 """
 
 import asyncio
@@ -9,7 +9,8 @@ import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from wavewrap_gateway.core.link_state import Ready
-from wavewrap_gateway.core.telemetry import Gap
+from wavewrap_gateway.core.telemetry import Gap, SampleRuns
+from wavewrap_gateway.runtime.late_samples import LateSamples
 from wavewrap_gateway.runtime.wrap import Wrap
 from wavewrap_protocol.commands import Replay
 from wavewrap_protocol.enums import Result
@@ -24,17 +25,28 @@ _log = logging.getLogger(__name__)
 
 
 class Recall:
-    """``wraps`` are those to look after now; ``runs``, by name and boot of a wrap, the samples that an earlier run of the gateway had."""
+    """``wraps`` are those to look after now; ``runs``, by name and boot of a wrap, the samples that an earlier run of the gateway had.
 
-    def __init__(self, wraps: Callable[[], Iterable[Wrap]], runs: Mapping[tuple[str, int], Sequence[tuple[int, int]]]) -> None:
+    ``late``: what records of sessions lack.
+    """
+
+    def __init__(
+        self,
+        wraps: Callable[[], Iterable[Wrap]],
+        runs: Mapping[tuple[str, int], Sequence[tuple[int, int]]],
+        late: LateSamples | None = None,
+    ) -> None:
         self._wraps = wraps
         self._runs = dict(runs)
+        self._late = late
         self._missing: dict[Wrap, int] = {}
         self._gone: set[Gap] = set()
 
     async def run(self) -> None:
         """Until cancelled."""
         while True:
+            if self._late is not None:
+                self._late.follow(self._wraps())
             for wrap in self._wraps():
                 if isinstance(wrap.link.state, Ready):
                     try:
@@ -49,11 +61,15 @@ class Recall:
             return
         runs = self._runs.pop((wrap.name, boot_id), None)
         recalled = ledger.recall(boot_id & 0xFF, runs) if runs else []
-        missing = ledger.counts().missing
+        lacking = SampleRuns()
+        for gap in [*ledger.gaps(), *([] if self._late is None else self._late.gaps(wrap))]:
+            lacking.add(gap.first, gap.last)
+        missing = sum(last - first + 1 for first, last in lacking.runs())
         before, self._missing[wrap] = self._missing.get(wrap), missing
         if not recalled and (missing == 0 or before is None or missing < before):
             return
-        for gap in recalled or ledger.gaps():
+        for run in lacking.runs():
+            gap = Gap(ledger.epoch, *run)
             if gap in self._gone:
                 continue
             answer = await wrap.link.command(Replay(gap.epoch, gap.first, gap.last))

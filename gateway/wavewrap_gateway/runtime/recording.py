@@ -15,7 +15,7 @@ from wavewrap_gateway.runtime.wrap_run import WrapRun
 from wavewrap_protocol.payloads import BridgeEvent, SessionSummary, WrapEvent
 from wavewrap_protocol.reports import Telemetry
 
-__all__ = ["HistoryStore", "SessionRecorder"]
+__all__ = ["HistoryStore", "SessionRecorder", "record_frame"]
 
 
 class HistoryStore(Protocol):
@@ -35,6 +35,16 @@ class HistoryStore(Protocol):
 
     def finish(self, end: SessionEnd) -> None:
         """The session is over."""
+
+
+def record_frame(session_id: str, number: int, wrap: Wrap, frame: Telemetry, unix_s: Callable[[float], float]) -> RecordedFrame:
+    """``frame`` of ``wrap``, number ``number`` in its session; ``unix_s`` turns host time into wall time."""
+    sync = wrap.link.clock_sync
+    tick, estimate = sync.unwrap(frame.tick), sync.estimate
+    at_s = None if estimate is None else unix_s(estimate.host_at(tick))
+    return RecordedFrame(
+        session_id, number, frame.epoch, frame.seq, tick, frame.period_ms, frame.mask, frame.replay, at_s, frame.samples_cmmhg
+    )
 
 
 class SessionRecorder:
@@ -61,17 +71,8 @@ class SessionRecorder:
     def _on_event(self, number: int, wrap: Wrap, event: LinkEvent) -> None:
         if not isinstance(event, FrameArrived):
             return
-        frame, sync = event.frame, wrap.link.clock_sync
-        if not self._is_of_session(number, frame):
-            return
-        tick = sync.unwrap(frame.tick)
-        estimate = sync.estimate
-        at_s = None if estimate is None else self._unix_s(estimate.host_at(tick))
-        self._store.add_frame(
-            RecordedFrame(
-                self._id, number, frame.epoch, frame.seq, tick, frame.period_ms, frame.mask, frame.replay, at_s, frame.samples_cmmhg
-            )
-        )
+        if self._is_of_session(number, event.frame):
+            self._store.add_frame(record_frame(self._id, number, wrap, event.frame, self._unix_s))
 
     def _is_of_session(self, number: int, frame: Telemetry) -> bool:
         """What is sent again may be older than the session: a gateway asks also for what one before it has not kept."""

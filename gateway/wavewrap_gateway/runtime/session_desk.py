@@ -65,6 +65,7 @@ class SessionDesk:
         self._sessions: dict[SessionRunner, tuple[Program, int]] = {}
         """With the program and the number on the wraps."""
         bridge.session_view = self.view
+        bridge.is_in_session = lambda wrap: self.of(wrap) is not None
 
     @property
     def sessions(self) -> tuple[SessionRunner, ...]:

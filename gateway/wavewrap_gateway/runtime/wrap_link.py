@@ -12,6 +12,7 @@ from random import Random
 from typing import TypeVar
 
 from wavewrap_gateway.core.backoff import RADIO_DELAYS_S, Backoff
+from wavewrap_gateway.core.clock_sync import ClockSync
 from wavewrap_gateway.core.link_counts import LinkCounts
 from wavewrap_gateway.core.link_state import (
     BondLost,
@@ -100,7 +101,6 @@ class WrapLink:
         self.rssi_dbm: int | None = None
         """Strength of the advertisement that the newest link was made from."""
         self._keeper = ClockKeeper(sighting.address, clock, rng)
-        self.clock_sync = self._keeper.sync
         self.lead = self._keeper.lead
         self.samples = SampleLedger()
         self._doubts = 0
@@ -113,6 +113,16 @@ class WrapLink:
     def state(self) -> LinkState:
         """Where the link is."""
         return self._state
+
+    @property
+    def clock_sync(self) -> ClockSync:
+        """What is known of the wrap's clock."""
+        return self._keeper.sync
+
+    @clock_sync.setter
+    def clock_sync(self, sync: ClockSync) -> None:
+        """By another rule, before the link is up."""
+        self._keeper.sync = sync
 
     @property
     def payload_bytes(self) -> int:

@@ -18,6 +18,9 @@ COUNTS = (
     "events lost",
     "samples that differ between duplicates",
     "samples off the truth",
+    "samples that the history lacks",
+    "samples of the history that differ",
+    "records that end under pressure",
 )
 
 
@@ -33,6 +36,7 @@ def test_killing_gateway_and_broker_costs_no_sample_and_no_event() -> None:
     assert found["gateway killed"] == 2
     assert found["samples delivered"] > 2 * 50 * 5
     assert found["events"] > 4
+    assert found["kept in the history"] == found["taken in sessions"] > 2 * 50 * 5
     assert report.details["gateway_ended_by_itself"] >= 0
 
 
