@@ -138,7 +138,8 @@ def test_over_tls_nothing_opens_but_the_login(tmp_path: Path) -> None:
             right = {"name": "anna", "password": "right-password"}
             assert (await asyncio.to_thread(ask, f"{address}/login", right, Origin="https://evil.example"))[0] == 400
             assert (await asyncio.to_thread(ask, f"{address}/login", right))[0] == 400
-            for wrong in ([], {"name": "anna"}, {"name": "anna", "password": 1}, {"name": "a" * 5000, "password": ""}):
+            malformed: list[object] = [[], {"name": "anna"}, {"name": "anna", "password": 1}, {"name": "a" * 5000, "password": ""}]
+            for wrong in malformed:
                 assert (await asyncio.to_thread(ask, f"{address}/login", wrong, Origin=address))[0] == 400
             assert (await asyncio.to_thread(ask, f"{address}/login", {**right, "password": "no"}, Origin=address))[0] == 401
             status, headers, _ = await asyncio.to_thread(ask, f"{address}/login", right, Origin=address)
@@ -153,7 +154,8 @@ def test_over_tls_nothing_opens_but_the_login(tmp_path: Path) -> None:
             for bad in ("", f"__Host-wavewrap-{port}={TOKEN}", f"wavewrap-{port}={TOKEN}", cookie[:-1]):
                 assert await socket(address, bad) == 403, bad
             for _ in range(TRIES_MAX):
-                status, headers, body = await asyncio.to_thread(ask, f"{address}/login", {**right, "password": "no"}, Origin=address)
+                await asyncio.to_thread(ask, f"{address}/login", {**right, "password": "no"}, Origin=address)
+            status, headers, body = await asyncio.to_thread(ask, f"{address}/login", right, Origin=address)
             assert (status, json.loads(body)["fail"]) == (429, "wait")
             assert 0 < int(headers["retry-after"]) <= WINDOW_S
 

@@ -112,15 +112,12 @@ export class Chart {
   }
 
   private whole(wrap: Wrap, now_ms: number): uPlot.AlignedData {
-    const points = wrap.overview;
+    const { overview } = wrap;
     const elapsed_s = wrap.state?.session?.elapsed_s ?? 0;
     const stateAge_s = wrap.stateHeard_ms === null ? 0 : (now_ms - wrap.stateHeard_ms) / 1000;
-    const newest_s = points[points.length - 1]?.[0] ?? 0;
-    const start_s = wrap.plays ? newest_s - elapsed_s - stateAge_s : (points[0]?.[0] ?? 0);
-    const first = points[0]?.[0] ?? 0;
-    const zero_s = Math.min(start_s, first);
-    const rows = Array.from({ length: 2 * this.chambers }, (_, row) => points.map((point) => point[row + 1] ?? null));
-    return [points.map((point) => (point[0] as number) - zero_s), ...rows];
+    const first_s = overview.begin_s ?? 0;
+    const start_s = wrap.plays ? (overview.newest_s ?? 0) - elapsed_s - stateAge_s : first_s;
+    return overview.columns(Math.min(start_s, first_s), 2 * this.chambers);
   }
 
   private build(data: uPlot.AlignedData): uPlot {

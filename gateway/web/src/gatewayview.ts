@@ -34,7 +34,8 @@ export class GatewayView {
     const { key } = model;
     this.start = new StartDialog(words, gateway, model, key);
     const wraps = new WrapsDialog(words, gateway, model, key);
-    this.session = new SessionPanel(words, gateway, key, () => this.start.open());
+    this.title.id = `${key}gateway-title`;
+    this.session = new SessionPanel(words, gateway, key, several ? this.title.id : null, () => this.start.open());
     this.wrapsButton = h("button", { type: "button", class: "quiet", hidden: true, click: () => void wraps.open() }, words.say("wraps"));
     this.empty = h("section", { class: "card empty" }, h("h3", {}, words.say("no_wraps")), h("p", {}, words.say("no_wraps_what")));
     this.dialogs = [this.start.element, wraps.element];

@@ -1,5 +1,6 @@
 /** What the page knows: everything that came over the socket, by wrap. Pure: messages and the time come in, nothing is drawn here. */
 
+import { Overview } from "./overview";
 import { Ring, type Batch } from "./ring";
 
 export type Json = Record<string, unknown>;
@@ -100,8 +101,7 @@ export class Wrap {
   availability: string | null = null;
   summary: Summary | null = null;
   events: Happening[] = [];
-  /** unix s, then a pressure and after those a target a chamber: one point a second of the running session */
-  overview: (number | null)[][] = [];
+  readonly overview = new Overview();
   /** corners of the targets: unix s, then a target a chamber */
   targets: number[][] = [];
   heard_ms: number | null = null;
@@ -174,17 +174,17 @@ export class Wrap {
     // The smallest lag is the truest; a slow leak lets it follow clocks that drift apart, a jump starts it anew.
     if (this.lag_ms === null || lag_ms < this.lag_ms || Math.abs(lag_ms - this.lag_ms) > 2000) this.lag_ms = lag_ms;
     else this.lag_ms += (lag_ms - this.lag_ms) * 0.02;
-    const last = this.overview[this.overview.length - 1];
-    if (!this.plays || (last !== undefined && newest_s - (last[0] ?? 0) < 1)) return;
+    const last_s = this.overview.newest_s;
+    if (!this.plays || (last_s !== null && newest_s - last_s < 1)) return;
     const latest = this.ring.latest();
-    this.overview.push([newest_s, ...latest, ...latest.map((_, chamber) => targetAt(this.targets, newest_s, chamber))]);
+    this.overview.push(newest_s, [...latest, ...latest.map((_, chamber) => targetAt(this.targets, newest_s, chamber))]);
   }
 
   /** `heard_ms` is null for what lay on the broker, from nobody knows when. */
   putState(state: WrapState, heard_ms: number | null): void {
     const before = this.plays;
     this.state = state;
-    if (this.plays && !before) this.overview = [];
+    if (this.plays && !before) this.overview.clear();
     this.stateHeard_ms = heard_ms;
     if (state.target_path !== null) this.putPath(state.target_path);
   }
@@ -338,7 +338,8 @@ export class Model {
       wrap.availability = told.availability as string | null;
       wrap.summary = told.summary as Summary | null;
       wrap.events = told.events as Happening[];
-      wrap.overview = told.overview as (number | null)[][];
+      wrap.overview.clear();
+      for (const [at_s, ...values] of told.overview as (number | null)[][]) wrap.overview.push(at_s as number, values);
       wrap.targets = [];
       for (const path of told.paths as TargetPath[]) wrap.putPath(path);
       const age_s = told.age_s as number | null;

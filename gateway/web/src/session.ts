@@ -23,6 +23,7 @@ export class SessionPanel {
     private readonly words: Words,
     private readonly gateway: Asker,
     key: string,
+    /** id of what it stands under */ heading: string | null,
     onStart: () => void,
   ) {
     this.title.id = `${key}session-title`;
@@ -38,7 +39,7 @@ export class SessionPanel {
     this.bar = h("div", { class: "progress", role: "progressbar", "aria-valuemin": 0, "aria-valuemax": 100, "aria-label": words.say("session_progress") }, this.fill);
     this.element = h(
       "section",
-      { class: "card session", "aria-labelledby": this.title.id },
+      { class: "card session", "aria-labelledby": heading === null ? this.title.id : `${heading} ${this.title.id}` },
       h("div", { class: "what" }, this.title, this.state),
       h("div", { class: "when" }, this.left, this.cycle),
       this.bar,

@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { Model, targetAt, type Json } from "../src/model";
 import { targetColumn } from "../src/chart";
+import { Overview } from "../src/overview";
 import { ticks } from "../src/preview";
 
 describe("the target between states", () => {
@@ -45,5 +46,20 @@ describe("an axis", () => {
   it("has few round ticks", () => {
     expect(ticks(83, 4)).toEqual([0, 30, 60]);
     expect(ticks(43, 6)).toEqual([0, 10, 20, 30, 40]);
+  });
+});
+
+describe("the whole session", () => {
+  it("keeps a point a second with what is not known, and no more than an hour", () => {
+    const overview = new Overview();
+    overview.push(1e9 + 10, [30, 0, 40, null]);
+    overview.push(1e9 + 11, [31, 1, 40, 0]);
+    expect(overview.columns(1e9, 4)).toEqual([[10, 11], [30, 31], [0, 1], [40, 40], [null, 0]]);
+    expect([overview.begin_s, overview.newest_s]).toEqual([1e9 + 10, 1e9 + 11]);
+    for (let i = 0; i < 5000; i++) overview.push(1e9 + 12 + i, [1, 1, 1, 1]);
+    expect(overview.length).toBeLessThan(3700);
+    overview.clear();
+    overview.push(5, [1, 2]); // a wrap with one chamber
+    expect(overview.columns(0, 2)).toEqual([[5], [1], [2]]);
   });
 });
