@@ -1,5 +1,6 @@
 /** What a program would do, before it is started: one cycle at full pressure as the gateway plays it, and how high it may go. */
 
+import { spread } from "./chart";
 import { h, s } from "./dom";
 import type { Words } from "./text";
 
@@ -16,13 +17,31 @@ const WIDTH = 480;
 const HEIGHT = 150;
 const LEFT = 34;
 const RIGHT = 14;
-const TOP = 14;
+const TOP = 18;
 const BOTTOM = 24;
+const LABEL_APART = 12;
 
 /** Steps of an axis: a round number of units apart, at most `most` of them. */
 export function ticks(top: number, most: number): number[] {
   const step = [1, 2, 5, 10, 15, 20, 30, 60, 120, 300, 600].find((one) => top / one <= most) ?? top;
   return Array.from({ length: Math.floor(top / step + 1e-9) + 1 }, (_, i) => i * step);
+}
+
+/** Where the highest pressure of a curve ends: its number stands there. */
+function endOfPeak(corners: [number, number][]): [number, number] {
+  return corners.reduce((best, corner) => (corner[1] >= best[1] ? corner : best), [0, 0] as [number, number]);
+}
+
+/** Labels that would stand on each other, one above the other. */
+function placeLabels(points: [number, number][]): [number, number][] {
+  const near = new Map<number, number[]>();
+  points.forEach(([x], i) => {
+    const key = [...near.keys()].find((other) => Math.abs(other - x) < LABEL_APART) ?? x;
+    near.set(key, [...(near.get(key) ?? []), i]);
+  });
+  const placed = points.map((point) => [...point] as [number, number]);
+  for (const group of near.values()) spread(group.map((i) => (points[i] as [number, number])[1]), LABEL_APART).forEach((y, at) => ((placed[group[at] as number] as [number, number])[1] = y));
+  return placed;
 }
 
 function drawSide(preview: Preview, side: "left" | "right", words: Words, title: string): SVGSVGElement {
@@ -40,14 +59,16 @@ function drawSide(preview: Preview, side: "left" | "right", words: Words, title:
     lines.push(Object.assign(s("text", { class: "tick-x", x: at(x(t_s)), y: HEIGHT - 6, "text-anchor": "middle" }), { textContent: `${t_s} s` }));
   lines.push(
     s("line", { class: "ceiling", x1: LEFT, x2: WIDTH - RIGHT, y1: at(y(preview.ceiling_mmhg)), y2: at(y(preview.ceiling_mmhg)) }),
-    Object.assign(s("text", { class: "ceiling-text", x: WIDTH - RIGHT, y: at(y(preview.ceiling_mmhg) + 12), "text-anchor": "end" }), { textContent: words.say("preview_ceiling") }),
+    Object.assign(s("text", { class: "ceiling-text", x: WIDTH - RIGHT, y: at(y(preview.ceiling_mmhg) - 5), "text-anchor": "end" }), { textContent: words.say("preview_ceiling") }),
   );
+  const ends = preview[side].map(endOfPeak);
+  const places = placeLabels(ends.map(([t_s, mmhg]) => [x(t_s), y(mmhg)]));
   preview[side].forEach((corners, i) => {
     const path = corners.map(([t_s, mmhg]) => `${at(x(t_s))},${at(y(mmhg))}`).join("L");
     const curve = s("g", { class: `curve c${i + 1}` }, s("path", { d: `M${path}` }));
-    const highest = corners.reduce((best, corner) => (corner[1] > best[1] ? corner : best), [0, 0] as [number, number]);
-    if (highest[1] > 0)
-      curve.append(Object.assign(s("text", { x: at(x(highest[0])), y: at(y(highest[1]) - 4), "text-anchor": "middle" }), { textContent: String(i + 1) }));
+    const [label_x, label_y] = places[i] as [number, number];
+    if ((ends[i] as [number, number])[1] > 0)
+      curve.append(Object.assign(s("text", { x: at(label_x + 6), y: at(label_y), "dominant-baseline": "central" }), { textContent: String(i + 1) }));
     lines.push(curve);
   });
   const label = words.say("preview_label", { s: Math.round(preview.cycle_s), peaks: preview.peaks_mmhg.map((mmhg) => Math.round(mmhg)).join(", ") });
