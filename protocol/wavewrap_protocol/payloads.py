@@ -5,12 +5,24 @@ key: telemetry (``gateway``, ``wrap``, ``boot_id``, ``seq``) of the wrap's boot,
 gateway's. Topics stand in :data:`TOPICS`; ``protocol/README.md`` says who may rely on what.
 """
 
-from enum import StrEnum
 from typing import Literal, NamedTuple
 
 from pydantic import Field
 
 from wavewrap_protocol.payload_base import Payload, WrapId
+from wavewrap_protocol.summary_payloads import (
+    ChamberFigures,
+    Cycles,
+    EndedHow,
+    FindingRecord,
+    MqttCounts,
+    Quantiles,
+    SampleCounts,
+    SessionSummary,
+    Side,
+    StepCounts,
+    WrapSummary,
+)
 
 __all__ = [
     "TOPICS",
@@ -19,15 +31,18 @@ __all__ = [
     "BridgeHealth",
     "BridgeInfo",
     "BridgeState",
+    "ChamberFigures",
     "ClockQuality",
     "Cycles",
     "Devices",
     "EndedHow",
+    "FindingRecord",
     "Histogram",
     "MqttCounts",
     "OutboxHealth",
     "Pacing",
     "Payload",
+    "ProcessFigures",
     "Quantiles",
     "SampleAccount",
     "SampleCounts",
@@ -45,21 +60,6 @@ __all__ = [
     "WrapState",
     "WrapSummary",
 ]
-
-
-class Side(StrEnum):
-    """The leg a wrap sits on."""
-
-    LEFT = "left"
-    RIGHT = "right"
-
-
-class EndedHow(StrEnum):
-    """How a session ended."""
-
-    COMPLETED = "completed"
-    STOPPED = "stopped"
-    FAULTED = "faulted"
 
 
 class BridgeState(Payload):
@@ -139,30 +139,11 @@ class BridgeEvent(Payload):
     historical: bool = False
 
 
-class Quantiles(Payload):
-    """Quantiles of a set of values; 0 when the set is empty, which the counts beside it show."""
-
-    p50: float
-    p99: float
-    max: float
-
-
 class Histogram(Payload):
     """Counts in fixed bins: ``counts[i]`` values were over ``bounds_ms[i - 1]`` and at most ``bounds_ms[i]``, the last over every bound."""
 
     bounds_ms: list[float]
     counts: list[int]
-
-
-class MqttCounts(Payload):
-    """Messages for the broker since start, what an earlier run left included; ``published`` is the sum of the others."""
-
-    published: int
-    acknowledged: int
-    dropped: int = Field(description="given up: bounds, refusals, the end of a gateway without an outbox file")
-    replaced: int = Field(default=0, description="states that a newer one overtook before they were sent")
-    unheard: int = Field(default=0, description="telemetry that the broker had nobody for, for too long")
-    waiting: int = Field(default=0, description="not settled yet")
 
 
 class OutboxHealth(Payload):
@@ -173,6 +154,15 @@ class OutboxHealth(Payload):
     size_bytes: int
     oldest_s: float | None
     dropped: dict[str, int]
+
+
+class ProcessFigures(Payload):
+    """What the gateway's process uses; ``descriptors`` where the system tells."""
+
+    memory_mb: float
+    tasks: int
+    threads: int
+    descriptors: int | None
 
 
 class BridgeHealth(Payload):
@@ -186,6 +176,7 @@ class BridgeHealth(Payload):
     host_lateness: Histogram
     mqtt: MqttCounts
     outbox: OutboxHealth
+    process: ProcessFigures | None = None
 
 
 class ClockQuality(Payload):
@@ -305,76 +296,6 @@ class SampleAccount(Payload):
     missing: int
     missing_runs: list[list[int]]
     dropped: int = Field(description="samples in telemetry messages that this run of the gateway gave up")
-
-
-class SampleCounts(Payload):
-    """Samples of a session, counted, never assumed."""
-
-    expected: int
-    received: int
-    replayed: int
-    missing: int
-
-
-class StepCounts(Payload):
-    """Steps of a session."""
-
-    planned: int
-    executed: int
-    late: int
-
-
-class Cycles(Payload):
-    """Cycles of a session; delivered means carried out to its end, every chamber at its pressure."""
-
-    planned: int
-    delivered: int
-
-
-class FindingRecord(Payload):
-    """Something that the gateway read from a wrap's pressures; ``chamber`` counts from 1, ``null`` is the whole wrap."""
-
-    kind: str
-    chamber: int | None
-    text: str
-
-
-class WrapSummary(Payload):
-    """What one wrap did in a session. Lists are per chamber, distal first."""
-
-    id: WrapId
-    side: Side
-    samples: SampleCounts
-    steps: StepCounts
-    timing_ms: Quantiles
-    true_timing_ms: Quantiles | None = Field(default=None, description="only where the gateway owns the simulator")
-    cycles: Cycles
-    target_mmhg: list[float]
-    peak_mmhg: list[float]
-    final_mmhg: list[float]
-    tracking_rms_mmhg: float
-    shortfalls: list[str] = Field(default_factory=list, description="where a chamber stayed under its target, and why")
-    findings: list[FindingRecord] = Field(default_factory=list, description="what the pressures tell about the wrap, and what to do")
-
-
-class SessionSummary(Payload):
-    """``<wrap>/session``, retained: the last session. Other programs read it, so its names stay."""
-
-    program: str
-    ended: EndedHow
-    reason: str
-    vented: bool
-    duration_s: float
-    wraps: list[WrapSummary]
-    skew_ms: Quantiles
-    true_skew_ms: Quantiles | None = None
-    mqtt: MqttCounts
-    host_lateness_ms: Quantiles
-    slips: int = 0
-    gateway: str | None = Field(default=None, description="set where it is published, as are the next three")
-    gateway_boot: int | None = None
-    seq: int | None = None
-    historical: bool | None = None
 
 
 class Topic(NamedTuple):

@@ -16,6 +16,7 @@ from wavewrap_gateway.adapters.ble import open_radio
 from wavewrap_gateway.adapters.broker import EmbeddedBroker
 from wavewrap_gateway.adapters.mqtt import MqttPublisher
 from wavewrap_gateway.adapters.mqtt_requests import MqttRequests
+from wavewrap_gateway.adapters.own_process import read_own_process
 from wavewrap_gateway.adapters.pacing import open_pacer
 from wavewrap_gateway.adapters.program_files import own_programs, preset_names
 from wavewrap_gateway.app.commands import Commands
@@ -133,6 +134,7 @@ async def open_daemon(config: GatewayConfig, rng: Random, port: int, progress: C
         bridge = Bridge(
             config.gateway, boot_number(read_wall_s()), (), publisher, clocks, lateness, idle_telemetry=config.mqtt.idle_telemetry
         )
+        bridge.process_figures = read_own_process
         outgoing.troubles.tell(bridge.event)
         history = History(config, store, clock, clocks.unix_s)
         desk = SessionDesk(

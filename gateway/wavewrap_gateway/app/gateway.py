@@ -9,6 +9,7 @@ from random import Random
 from wavewrap_gateway.adapters.ble import open_radio
 from wavewrap_gateway.adapters.broker import EMBEDDED_VERSION, EmbeddedBroker
 from wavewrap_gateway.adapters.mqtt_settings import MqttSettings
+from wavewrap_gateway.adapters.own_process import read_own_process
 from wavewrap_gateway.adapters.pacing import open_pacer
 from wavewrap_gateway.adapters.program_files import load_program
 from wavewrap_gateway.app.config import GatewayConfig
@@ -120,6 +121,7 @@ async def open_gateway(
         lateness = Lateness()
         pacer = stack.enter_context(open_pacer(loop))
         bridge = Bridge(config.gateway, boot_number(wall_s()), wraps, publisher, clocks, lateness)
+        bridge.process_figures = read_own_process
         outgoing.troubles.tell(bridge.event)
         bridge.announce(__version__, config.radio, settings.base_topic, pacer.granted, sorted(allowed_commands(config)))
         await stack.enter_async_context(linked(wraps))

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 from wavewrap_gateway.adapters.mqtt_settings import MqttSettings
 from wavewrap_gateway.app.simulator import simulator
 from wavewrap_gateway.bench.asking_client import AskingClient
-from wavewrap_gateway.bench.daemon import run_daemon, wait_ready
+from wavewrap_gateway.bench.daemon_child import run_daemon, wait_ready
 from wavewrap_gateway.bench.dashboard_feed import CHAMBERS
 from wavewrap_protocol.errors import LinkError
 
@@ -26,6 +26,8 @@ __all__ = ["BASE_TOPIC", "measure_stops"]
 
 BASE_TOPIC = "stops"
 """Apart from the stream that the latency was measured with."""
+
+CONFIG = f'record = false\n[mqtt]\nurl = "{{url}}"\nbase_topic = "{BASE_TOPIC}"\n[commands]\nallow = ["start", "health"]\n'
 
 WRAPS, SEED = 2, 1
 BOARD = "wrap_rev_b"
@@ -43,12 +45,11 @@ async def measure_stops(page: "Page", url: str, broker: MqttSettings, folder: Pa
     scenario = folder / "stops.toml"
     scenario.write_text(SCENARIO)
     log = folder / "stops.jsonl"
-    config = f'record = false\n[mqtt]\nurl = "{broker.safe_url}"\nbase_topic = "{BASE_TOPIC}"\n[commands]\nallow = ["start", "health"]\n'
     rng = Random(SEED)
     times_ms: list[float] = []
     async with (
         simulator(WRAPS, CHAMBERS, SEED, log, scenario, board=BOARD) as child,
-        run_daemon(folder, child.radio, config, wraps=WRAPS, chambers=CHAMBERS, seed=SEED),
+        run_daemon(folder, child.radio, broker, WRAPS, CHAMBERS, SEED, CONFIG),
     ):
         settings = broker.model_copy(update={"base_topic": BASE_TOPIC})
         await asyncio.to_thread(wait_ready, settings, WRAPS)

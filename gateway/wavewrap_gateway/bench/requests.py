@@ -13,7 +13,7 @@ from wavewrap_gateway.adapters.broker import EMBEDDED_VERSION, EmbeddedBroker
 from wavewrap_gateway.adapters.mqtt_settings import MqttSettings
 from wavewrap_gateway.app.simulator import simulator
 from wavewrap_gateway.bench.asking_client import AskingClient
-from wavewrap_gateway.bench.daemon import run_daemon, wait_ready
+from wavewrap_gateway.bench.daemon_child import run_daemon, wait_ready
 from wavewrap_gateway.bench.report import BenchReport, Check, describe_machine
 from wavewrap_gateway.core.account import quantiles
 from wavewrap_protocol.errors import LinkError
@@ -29,6 +29,11 @@ OUTAGE_S = 15.0
 BACKFILL_HZ = 30
 """Fifteen seconds of two wraps at ten batches a second are ten seconds of backfill, longer than the measurement."""
 
+DAEMON_CONFIG = (
+    f'[mqtt]\nurl = "{{url}}"\nidle_telemetry = true\n[outbox]\nbackfill_per_s = {BACKFILL_HZ}\n[commands]\nallow = ["start", "health"]\n'
+)
+"""Samples at all times, and slowly when they are late: so there is a backfill to answer beside."""
+
 PAUSE_S = 0.02
 
 
@@ -37,15 +42,10 @@ async def bench_requests(stops: int = 300) -> BenchReport:
     broker = EmbeddedBroker()
     try:
         settings = MqttSettings.from_url(await broker.start(), version=EMBEDDED_VERSION)
-        # Samples at all times, and slowly when they are late: so there is a backfill to answer beside.
-        config = (
-            f'[mqtt]\nurl = "{settings.safe_url}"\nidle_telemetry = true\n[outbox]\nbackfill_per_s = {BACKFILL_HZ}\n'
-            '[commands]\nallow = ["start", "health"]\n'
-        )
         with tempfile.TemporaryDirectory(prefix="wavewrap-") as folder:
             async with (
                 simulator(WRAPS, CHAMBERS, SEED, Path(folder) / "sim.jsonl") as child,
-                run_daemon(Path(folder), child.radio, config, wraps=WRAPS, chambers=CHAMBERS, seed=SEED) as gateway,
+                run_daemon(Path(folder), child.radio, settings, WRAPS, CHAMBERS, SEED, DAEMON_CONFIG) as gateway,
             ):
                 await asyncio.to_thread(wait_ready, settings, WRAPS)
                 idle_ms = await asyncio.to_thread(_measure, settings, stops, 0.0)

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import signal
 import subprocess
 import sys
 from collections.abc import Callable, Coroutine
@@ -17,6 +18,7 @@ from wavewrap_gateway.bench.gateway import bench_gateway
 from wavewrap_gateway.bench.host import bench_host
 from wavewrap_gateway.bench.report import BenchReport, print_report
 from wavewrap_gateway.bench.requests import bench_requests
+from wavewrap_gateway.bench.soak import FLAT_AFTER_S, SESSION_S, bench_soak
 from wavewrap_gateway.bench.throughput import MESSAGES, bench_throughput
 
 __all__ = ["app"]
@@ -37,6 +39,12 @@ _BENCHES: dict[str, Callable[[], Coroutine[Any, Any, BenchReport]]] = {
 
 _PROGRAMS = ("timing", "plant", "control", "safety")
 """What ``all`` runs in programs of their own."""
+
+
+@app.callback()
+def end_in_order() -> None:
+    """Ended by SIGTERM, a bench takes its programs along, as with Ctrl-C."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
 
 
 @app.command("gateway")
@@ -99,6 +107,16 @@ def data(
     _finish([asyncio.run(bench_data(kills, FADES_S if fade_s is None else fade_s, quiet_s))], as_json)
 
 
+@app.command("soak")
+def soak(
+    session_s: Annotated[float, typer.Option("--for", min=60.0, max=7200.0, help="Seconds of the session.")] = SESSION_S,
+    flat_after_s: Annotated[float, typer.Option(min=0.0, help="From this second on the memory must not grow.")] = FLAT_AFTER_S,
+    as_json: JsonOption = False,
+) -> None:
+    """One session of half an hour in real time: memory flat, history small and whole, nothing left over. Not part of ``all``."""
+    _finish([asyncio.run(bench_soak(session_s, flat_after_s))], as_json)
+
+
 @app.command("host")
 def host(as_json: JsonOption = False) -> None:
     """How late this machine wakes the pacer, beside asyncio.sleep, APScheduler and C, idle and loaded."""
@@ -131,7 +149,7 @@ def plant(context: typer.Context) -> None:
 
 @app.command("all")
 def run_all(as_json: JsonOption = False) -> None:
-    """Every bench there is."""
+    """Every bench there is but ``soak``, ``cluster`` and ``dashboard``, which take long or want more installed."""
     ok = _show([asyncio.run(bench()) for bench in _BENCHES.values()], as_json)
     codes = [_run_program(name, ["--json"] if as_json else []) for name in _PROGRAMS]
     raise typer.Exit(0 if ok and not any(codes) else 1)

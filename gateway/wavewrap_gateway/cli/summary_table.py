@@ -26,6 +26,8 @@ def print_summary(summary: SessionSummary) -> None:
         "true timing error p50 / p99 / max, ms": [_spread(w.true_timing_ms) for w in wraps],
         "peak by chamber, mmHg": [_numbers(w.peak_mmhg) for w in wraps],
         "target by chamber, mmHg": [_numbers(w.target_mmhg) for w in wraps],
+        "over 15 mmHg by chamber, s": [_numbers([dose.over_threshold_s for dose in w.dose]) for w in wraps],
+        "pressure over time by chamber, mmHg·s": [" ".join(f"{dose.pressure_time_mmhg_s:.0f}" for dose in w.dose) for w in wraps],
         "at the end, mmHg": [_numbers(w.final_mmhg) for w in wraps],
         "tracking error rms, mmHg": [f"{w.tracking_rms_mmhg:.2f}" for w in wraps],
     }

@@ -25,6 +25,7 @@ from wavewrap_protocol.payloads import (
     BridgeInfo,
     Devices,
     Pacing,
+    ProcessFigures,
     SampleAccount,
     SessionProgress,
     SessionSummary,
@@ -106,6 +107,8 @@ class Bridge:
         """The running session of the wrap with that name."""
         self.is_in_session: Callable[[Wrap], bool] = lambda _wrap: False
         """Whether there is one: asked with every frame."""
+        self.process_figures: Callable[[], ProcessFigures | None] = lambda: None
+        """What this process uses, where that is known."""
         self._witnesses: list[Callable[[WrapEvent | BridgeEvent], None]] = []
         publisher.add_listener(self._on_broker)
         for wrap in wraps:
@@ -363,6 +366,7 @@ class Bridge:
             host_lateness=self._lateness.histogram(),
             mqtt=self._publisher.counts(),
             outbox=self._publisher.outbox(),
+            process=self.process_figures(),
         )
 
     def publish_samples(self) -> None:

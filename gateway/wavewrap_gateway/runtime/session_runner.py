@@ -6,20 +6,21 @@ Not responsible for one wrap's lease and queue (:mod:`wavewrap_gateway.runtime.w
 import asyncio
 import logging
 from collections.abc import Callable, Coroutine, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import partial
 from math import isfinite
 from typing import Any
 
 from wavewrap_gateway.core.account import quantiles, skew_ms
 from wavewrap_gateway.core.diagnosis import Finding, diagnose
+from wavewrap_gateway.core.dose import measure_dose
 from wavewrap_gateway.core.lateness import Lateness
 from wavewrap_gateway.core.scheduler import COMMAND_AHEAD_S, GUARD_S
 from wavewrap_gateway.core.session import SessionEvent, SessionState, next_state
 from wavewrap_gateway.runtime.ticker import LoopTimer, Ticker, Timer
 from wavewrap_gateway.runtime.wrap_run import WrapRun
 from wavewrap_protocol.errors import DeviceError, LinkError, LocalError
-from wavewrap_protocol.payloads import EndedHow, FindingRecord, MqttCounts, SessionProgress, SessionSummary, WrapSummary
+from wavewrap_protocol.payloads import ChamberFigures, EndedHow, FindingRecord, MqttCounts, SessionProgress, SessionSummary, WrapSummary
 
 __all__ = ["Outcome", "SessionRunner"]
 
@@ -340,6 +341,7 @@ def _wrap_summary(run: WrapRun) -> WrapSummary:
         tracking_rms_mmhg=account.tracking_rms_mmhg(),
         shortfalls=shortfalls,
         findings=[_record(finding) for finding in diagnose(account.compressions())],
+        dose=[ChamberFigures(**asdict(dose)) for dose in measure_dose(account)],
     )
 
 

@@ -44,7 +44,13 @@ def assert_all_is_kept(played: Recorded, session: RecordedSession) -> None:
         assert side.account.cycles_and_shortfalls()[0] == told.cycles
         assert side.account.tracking_rms_mmhg() == told.tracking_rms_mmhg
         assert side.account.peaks_mmhg() == pytest.approx(told.peak_mmhg, abs=0.5)
-        assert measure_dose(side.account)[0].reached == told.cycles.delivered
+        dose = measure_dose(side.account)
+        assert dose[0].reached == told.cycles.delivered
+        assert [(one.chamber, one.compressions, one.rise_s) for one in dose] == [
+            (one.chamber, one.compressions, one.rise_s) for one in told.dose
+        ]
+        # The record begins a little before the arming and ends a little after the vent.
+        assert [one.over_threshold_s for one in dose] == pytest.approx([one.over_threshold_s for one in told.dose], abs=0.05)
     assert sorted((event.wrap, event.seq, event.kind, event.text) for event in session.events) == sorted(played.events())
 
 

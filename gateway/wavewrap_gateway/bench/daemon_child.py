@@ -1,4 +1,4 @@
-"""``wavewrap gateway`` in a process of its own, with a home of its own that knows the simulated wraps, for the benches that ask it."""
+"""``wavewrap gateway`` in a process of its own, for benches: with a home of its own, and wraps that it knows already."""
 
 import asyncio
 import json
@@ -20,14 +20,17 @@ START_S = 40.0
 
 
 @asynccontextmanager
-async def run_daemon(folder: Path, radio: str, config: str, *, wraps: int, chambers: int, seed: int) -> AsyncIterator[Process]:
-    """With ``config`` (TOML, the radio is added) and the wraps of a simulator of that ``seed``, which serve everybody.
+async def run_daemon(
+    folder: Path, radio: str, settings: MqttSettings, wraps: int, chambers: int, seed: int, config: str
+) -> AsyncIterator[Process]:
+    """A daemon with its home in ``folder`` that knows the simulated wraps on ``radio``, which serve everybody.
 
-    Raises :class:`LinkError` when it does not start.
+    ``config`` is TOML; ``{url}`` in it is the broker's. Raises :class:`LinkError` when it does not start.
     """
     home = folder / "wavewrap"
     home.mkdir()
-    home.joinpath("config.toml").write_text(f'gateway = "bench"\nradio = "{radio}"\n{config}', encoding="utf-8")
+    text = f'gateway = "bench"\nradio = "{radio}"\n' + config.format(url=settings.safe_url)
+    home.joinpath("config.toml").write_text(text, encoding="utf-8")
     known = [
         {
             "serial": f"SIM{seed:03d}-{index + 1:02d}",
@@ -40,12 +43,13 @@ async def run_daemon(folder: Path, radio: str, config: str, *, wraps: int, chamb
         for index in range(wraps)
     ]
     home.joinpath("wraps.json").write_text(json.dumps({"wraps": known}), encoding="utf-8")
+    environment = {key: value for key, value in os.environ.items() if not key.startswith("WAVEWRAP_")}
     process = await asyncio.create_subprocess_exec(
         sys.executable,
         *("-m", "wavewrap_gateway", "gateway", "--json"),
         stdout=PIPE,
         stderr=DEVNULL,
-        env={**os.environ, "XDG_CONFIG_HOME": str(folder), "XDG_DATA_HOME": str(folder)},
+        env={**environment, "XDG_CONFIG_HOME": str(folder), "XDG_DATA_HOME": str(folder)},
     )
     assert process.stdout is not None  # it was asked for
     try:
@@ -60,7 +64,7 @@ async def run_daemon(folder: Path, radio: str, config: str, *, wraps: int, chamb
 
 
 def wait_ready(settings: MqttSettings, wraps: int) -> None:
-    """Until the daemon answers and every wrap is linked. Raises :class:`LinkError`."""
+    """Block until the daemon answers and every one of its ``wraps`` is linked. Raises :class:`LinkError`."""
     deadline_s = time.monotonic() + START_S
     with AskingClient(settings, f"ready-{deadline_s}") as client:
         while True:
