@@ -16,6 +16,7 @@ import time
 from asyncio.subprocess import PIPE
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -34,7 +35,7 @@ from wavewrap_protocol.errors import LocalError
 if TYPE_CHECKING:
     from playwright.async_api import Browser, Page
 
-__all__ = ["HEAP_S", "PRESSES", "WINDOW_S", "bench_dashboard", "bench_dashboard_short"]
+__all__ = ["HEAP_S", "PRESSES", "WINDOW_S", "bench_dashboard", "bench_dashboard_short", "find_lacking"]
 
 WINDOW_S = 15.0
 SETTLE_S = 5.0
@@ -59,6 +60,17 @@ UPLOT = Path(__file__).parents[2] / "web" / "node_modules" / "uplot" / "dist"
 TOKEN = "the-token-of-the-bench-0"
 
 
+def find_lacking() -> str | None:
+    """What has to be installed first, and how; ``None`` when nothing has."""
+    if find_spec("playwright") is None:
+        return "bench dashboard needs Playwright: pip install playwright"
+    if shutil.which("chromium") is None:
+        return "bench dashboard needs Chromium: install it (Debian: apt-get install chromium)"
+    if not UPLOT.is_dir():
+        return "bench dashboard compares with a bare page on the source tree's uPlot: run it in a source tree, after make venv"
+    return None
+
+
 async def bench_dashboard_short() -> BenchReport:
     """What ``bench all`` has time for."""
     return await bench_dashboard(window_s=10.0, heap_s=90.0, presses=10)
@@ -66,15 +78,11 @@ async def bench_dashboard_short() -> BenchReport:
 
 async def bench_dashboard(window_s: float = WINDOW_S, heap_s: float = HEAP_S, presses: int = PRESSES) -> BenchReport:
     """One run. Raises :class:`LocalError` where Playwright, Chromium, mosquitto or the page's own uPlot is missing."""
-    chromium = shutil.which("chromium")
-    try:
-        from playwright.async_api import async_playwright
-    except ImportError as cause:
-        raise LocalError("bench dashboard needs Playwright: pip install playwright") from cause
-    if chromium is None:
-        raise LocalError("bench dashboard needs Chromium: install it (Debian: apt-get install chromium)")
-    if not UPLOT.is_dir():
-        raise LocalError("bench dashboard compares with a bare page on the source tree's uPlot: run it in a source tree, after make venv")
+    lacking = find_lacking()
+    if lacking is not None:
+        raise LocalError(lacking)
+    from playwright.async_api import async_playwright
+
     loads = [os.getloadavg()[0]]
     async with AsyncExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="wavewrap-")))
@@ -82,7 +90,7 @@ async def bench_dashboard(window_s: float = WINDOW_S, heap_s: float = HEAP_S, pr
         url, server = await _open_dashboard(stack, broker.port, "wavewrap")
         bare_url = await stack.enter_async_context(_bare_page(broker.port))
         playwright = await stack.enter_async_context(async_playwright())
-        browser = await playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
+        browser = await playwright.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox"])
         stack.push_async_callback(browser.close)
         feeding = asyncio.create_task(feed(broker.port))
         stack.push_async_callback(_cancel, feeding)
