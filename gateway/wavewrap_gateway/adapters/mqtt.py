@@ -242,6 +242,9 @@ class MqttPublisher:
         connection = self._connection
         if connection is None:
             return
+        if not self._in_flight and self._alarm is None and self._queues.is_empty:
+            self._idle.set()  # as after most answers
+            return
         # The first by itself: most often there is only one, and holding segments back costs two calls of the system.
         outgoing = self._next(connection)
         if outgoing is not None:

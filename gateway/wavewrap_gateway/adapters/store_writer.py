@@ -33,8 +33,8 @@ from wavewrap_protocol.errors import StoreError
 
 __all__ = ["StoreWriter", "this_process"]
 
-COMMIT_S = 1.0
-"""Samples are committed so often: what a SIGKILL costs at most. Choice: one write a second wears no memory card."""
+COMMIT_S = 4.0
+"""Samples are committed so often: what a SIGKILL costs until the wraps are asked for it again. Choice: few writes wear a memory card less."""
 
 RETRY_S = 5.0
 """After a failure. Choice: soon enough to lose nothing once the cause is gone, and no storm of attempts."""

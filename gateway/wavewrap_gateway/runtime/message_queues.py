@@ -211,6 +211,11 @@ class MessageQueues:
         return min(waits_s, default=None)
 
     @property
+    def is_empty(self) -> bool:
+        """Whether nothing waits, here or in the storage, and no path is held back."""
+        return not self._latest and all(lane.is_empty for lane in self._lanes.values()) and self._holds.next_due_unix_s() is None
+
+    @property
     def is_settled(self) -> bool:
         """Whether nothing waits that could go out; what the broker does not take now does not count."""
         if not self._connected:
