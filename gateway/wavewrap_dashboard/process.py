@@ -12,6 +12,7 @@ from typing import Any
 import uvicorn
 
 from wavewrap_dashboard.access import LOOPBACK_NAMES, Access
+from wavewrap_dashboard.history import HistoryService
 from wavewrap_dashboard.live import Live
 from wavewrap_dashboard.login import Login
 from wavewrap_dashboard.server import make_app
@@ -57,8 +58,9 @@ async def open_dashboard(settings: DashboardSettings) -> AsyncIterator[Dashboard
     with _listen(settings) as listening:
         port = listening.getsockname()[1]
         live = Live(settings.broker, f"wavewrap-dashboard-{secrets.token_hex(4)}", loop.time, _read_wall_s)
+        history = None if settings.history is None else HistoryService(settings.history)
         access, url = _open_to(settings, port, loop.time)
-        app = make_app(live, access, check_before_start=settings.check_before_start)
+        app = make_app(live, access, history, check_before_start=settings.check_before_start)
         config = uvicorn.Config(
             app,
             lifespan="off",
@@ -86,6 +88,8 @@ async def open_dashboard(settings: DashboardSettings) -> AsyncIterator[Dashboard
             server.should_exit = True
             work[0].cancel()
             await asyncio.gather(*work, return_exceptions=True)
+            if history is not None:
+                await history.close()
 
 
 def _open_to(settings: DashboardSettings, port: int, clock: Callable[[], float]) -> tuple[Access, str]:

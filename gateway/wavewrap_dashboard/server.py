@@ -13,6 +13,8 @@ from starlette.types import Message, Receive, Scope, Send
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from wavewrap_dashboard.access import HEADERS, Access
+from wavewrap_dashboard.history import HistoryService
+from wavewrap_dashboard.history_routes import history_routes
 from wavewrap_dashboard.hub import Page, encode
 from wavewrap_dashboard.live import Live
 from wavewrap_dashboard.login_routes import login_routes
@@ -33,6 +35,9 @@ WRONG_HOST = "This server answers under its own address and names only.\n"
 
 COOKIE_DAYS = 30
 
+PAGES = ("/", "/history", "/history/{session}", "/compare", "/trends", "/journal")
+"""Addresses of the one page, which shows by its address what is asked for."""
+
 _ASSETS = {
     ".js": "text/javascript",
     ".css": "text/css",
@@ -46,7 +51,7 @@ PATIENCE_S = 30.0
 
 
 def make_app(
-    live: Live, access: Access, *, check_before_start: bool, bundle: Path = BUNDLE
+    live: Live, access: Access, history: HistoryService | None, *, check_before_start: bool, bundle: Path = BUNDLE
 ) -> Callable[[Scope, Receive, Send], Awaitable[None]]:
     """The ASGI application."""
 
@@ -97,7 +102,8 @@ def make_app(
     routes = [
         *([] if access.login is None else login_routes(access, access.login, lambda: file("login.html"))),
         Route("/enter/{token}", enter),
-        Route("/", page),
+        *(Route(path, page) for path in PAGES),
+        *history_routes(access, history),
         Route("/assets/{name}", asset),
         WebSocketRoute("/socket", socket),
     ]

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
 
-__all__ = ["LOOPBACK", "BrokerAddress", "DashboardSettings", "TlsFiles"]
+__all__ = ["LOOPBACK", "BrokerAddress", "DashboardSettings", "HistorySettings", "TlsFiles"]
 
 
 LOOPBACK = "127.0.0.1"
@@ -36,10 +36,24 @@ class TlsFiles(BaseModel):
     key_file: Path
 
 
+class HistorySettings(BaseModel):
+    """``command`` starts the history's service (``wavewrap_protocol.history_asks``); ``store`` may hold a password.
+
+    ``gateway`` is whose recovery journal is shown.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+
+    command: list[str] = Field(min_length=1)
+    store: SecretStr
+    gateway: str
+
+
 class DashboardSettings(BaseModel):
     """``token`` opens the page on loopback, and signs the sessions of a login; ``port`` 0 takes any free one.
 
     ``users`` maps a name to its argon2 hash. With them there is a login, and TLS; without them the page is on loopback only.
+    Without ``history`` the page has only the live view.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
@@ -52,6 +66,7 @@ class DashboardSettings(BaseModel):
     tls: TlsFiles | None = None
     users: dict[str, SecretStr] = {}
     check_before_start: bool = True
+    history: HistorySettings | None = None
 
     @model_validator(mode="after")
     def _is_guarded(self) -> "DashboardSettings":

@@ -9,6 +9,7 @@ from typing import Literal, NamedTuple
 
 from pydantic import Field
 
+from wavewrap_protocol.journal_payloads import JournalDue, JournalQuestion, Moment, OccasionKind
 from wavewrap_protocol.payload_base import Payload, WrapId
 from wavewrap_protocol.summary_payloads import (
     ChamberFigures,
@@ -38,7 +39,11 @@ __all__ = [
     "EndedHow",
     "FindingRecord",
     "Histogram",
+    "JournalDue",
+    "JournalQuestion",
+    "Moment",
     "MqttCounts",
+    "OccasionKind",
     "OutboxHealth",
     "Pacing",
     "Payload",
@@ -312,6 +317,7 @@ TOPICS: dict[str, Topic] = {
     "bridge_info": Topic("bridge/info", BridgeInfo, True, 1),
     "bridge_devices": Topic("bridge/devices", Devices, True, 1),
     "bridge_selection": Topic("bridge/selection", Selection, True, 1),
+    "bridge_journal": Topic("bridge/journal", JournalDue, True, 1),
     "bridge_event": Topic("bridge/event", BridgeEvent, False, 1),
     "bridge_health": Topic("bridge/health", BridgeHealth, False, 0),
     "wrap_state": Topic("{wrap}", WrapState, True, 1),

@@ -220,7 +220,7 @@ def test_a_missing_page_is_told_in_plain_words(tmp_path: Path) -> None:
     async def work() -> list[dict[str, Any]]:
         loop = asyncio.get_running_loop()
         live = Live(BrokerAddress(host="127.0.0.1", port=1), "nobody", loop.time, loop.time)
-        app = make_app(live, Access(TOKEN, 80), check_before_start=True, bundle=tmp_path)
+        app = make_app(live, Access(TOKEN, 80), None, check_before_start=True, bundle=tmp_path)
         sent: list[dict[str, Any]] = []
 
         async def receive() -> dict[str, Any]:

@@ -13,14 +13,23 @@ STRINGS = Path(__file__).parents[2] / "gateway" / "web" / "src" / "strings"
 LINKS = ("searching", "connecting", "preparing", "ready", "lost", "failed", "bond_lost", "closed")
 
 
-def read(language: str) -> dict[str, str]:
-    strings = json.loads((STRINGS / f"{language}.json").read_text(encoding="utf-8"))
+SETS = ("", "history-", "journal-")
+"""The live page's words, and those of what is loaded later."""
+
+
+def read(language: str, begin: str = "") -> dict[str, str]:
+    strings = json.loads((STRINGS / f"{begin}{language}.json").read_text(encoding="utf-8"))
     assert isinstance(strings, dict)
     return strings
 
 
-def test_both_languages_say_the_same_things_with_the_same_values() -> None:
-    english, german = read("en"), read("de")
+def test_there_are_no_other_sets() -> None:
+    assert {path.name for path in STRINGS.iterdir()} == {f"{begin}{language}.json" for begin in SETS for language in ("en", "de")}
+
+
+@pytest.mark.parametrize("begin", SETS)
+def test_both_languages_say_the_same_things_with_the_same_values(begin: str) -> None:
+    english, german = read("en", begin), read("de", begin)
     assert set(english) == set(german)
     assert all(english.values())
     assert all(german.values())
@@ -41,19 +50,22 @@ def test_every_fault_and_state_has_its_words() -> None:
         assert f"link_{word}" in english
 
 
-def test_every_string_is_used() -> None:
-    source = "\n".join(path.read_text(encoding="utf-8") for path in STRINGS.parent.glob("*.ts"))
-    built = re.compile(r"^(fault|device|link|fail|session|stop|stop_detail|summary|check|check_contra)_")
-    unused = [key for key in read("en") if f'"{key}"' not in source and not built.match(key)]
+@pytest.mark.parametrize("begin", SETS)
+def test_every_string_is_used(begin: str) -> None:
+    source = "\n".join(path.read_text(encoding="utf-8") for path in STRINGS.parent.glob(f"{begin[:-1]}/*.ts" if begin else "*.ts"))
+    words = "fault|device|link|fail|session|stop|stop_detail|summary|check|check_contra|trouble|state|about|run_wrong|timer|trend_key|entry"
+    built = re.compile(rf"^({words})_")
+    unused = [key for key in read("en", begin) if f'"{key}"' not in source and not built.match(key)]
     # Those that stand as attributes of tables, without quotes.
     assert [key for key in unused if not re.search(rf"\b{key}\b", source)] == []
 
 
+@pytest.mark.parametrize("begin", SETS)
 @pytest.mark.parametrize("language", ["en", "de"])
-def test_no_string_claims_anything_for_health(language: str) -> None:
+def test_no_string_claims_anything_for_health(language: str, begin: str) -> None:
     claims = re.compile(
         r"heal(s|ing)?\b|cure|therap|recover(s|y)? faster|improves?|relie(f|ves)|"
         r"heilt|heilend|lindert|verbessert|on your (calf|leg|skin)",
         re.IGNORECASE,
     )
-    assert {key: text for key, text in read(language).items() if claims.search(text)} == {}
+    assert {key: text for key, text in read(language, begin).items() if claims.search(text)} == {}

@@ -15,6 +15,7 @@ from tests.support.asking import Asker, expiring
 from tests.support.brokers import Collector, Mosquitto, find_free_port, needs_mosquitto
 from tests.support.daemon_rig import DaemonRig, open_daemon_rig, write_known_wraps
 from tests.support.home_assistant import read_device
+from tests.support.leftovers import JOURNAL_CONFIG, leave_journal, leave_names_and_run
 from tests.support.notify_socket import listen
 from tests.support.own_air import run_empty_air
 from tests.support.processes import PATIENCE_S, run_gateway, run_simulator, start
@@ -52,7 +53,8 @@ class Broker:
 
 
 async def from_a_stranger_to_a_device_of_home_assistant_and_back(tmp_path: Path) -> None:
-    options = {"config": "[home_assistant]\nenabled = true", "simulator_arguments": ("--wraps", 1, "--security", "passkey")}
+    arguments = ("--wraps", 1, "--security", "passkey")
+    options = {"config": "[home_assistant]\nenabled = true", "simulator_arguments": arguments, "before": leave_journal}
     async with open_daemon_rig(tmp_path, known=False, **options) as rig, Collector(rig.broker.port, "#") as collector:  # type: ignore[arg-type]  # mypy sees no keys in **
         broker = Broker(collector)
         with Asker(rig.broker.port) as asker:
@@ -98,6 +100,7 @@ async def _press_button(rig: DaemonRig) -> str:
 
 async def _discover(broker: Broker) -> None:
     retained = await broker.until(lambda seen: WRAP_CONFIG in seen and "wavewrap/left-leg" in seen, "discovery of the wrap")
+    assert not {"wavewrap/bridge/journal", JOURNAL_CONFIG} & set(retained), "what was published while that was switched on is cleared"
     gateway, wrap = read_device(retained[GATEWAY_CONFIG]), read_device(retained[WRAP_CONFIG])
     assert set(gateway) == {"program", "duration", "start", "pause", "resume", "stop", "lateness"}
     assert {"pressure_1", "pressure_4", "target_4", "battery", "link", "clock_uncertainty", "fault", "progress", "last_session"} <= set(
@@ -320,9 +323,9 @@ async def a_radio_that_is_gone_ends_the_session_and_is_taken_up_again(tmp_path: 
 async def a_fault_is_shown_and_only_that_fault_is_acknowledged(tmp_path: Path) -> None:
     tmp_path.joinpath("faults.toml").write_text('[[fault]]\nkind = "hose_off"\nat_s = 0.0\nchamber = 1\n', encoding="utf-8")
     arguments = ("--wraps", 1, "--faults", tmp_path / "faults.toml")
-    home_assistant = "[home_assistant]\nenabled = true"
+    home_assistant = "[home_assistant]\nenabled = true\n[journal]\npublish = true"
     async with (
-        open_daemon_rig(tmp_path, config=home_assistant, simulator_arguments=arguments, before=_leave_old_names) as rig,
+        open_daemon_rig(tmp_path, config=home_assistant, simulator_arguments=arguments, before=leave_names_and_run) as rig,
         Collector(rig.broker.port, "#") as collector,
     ):
         write_known_wraps(rig.folder, rig.simulator.radio, wraps=1)
@@ -344,20 +347,10 @@ async def a_fault_is_shown_and_only_that_fault_is_acknowledged(tmp_path: Path) -
             await broker.until(lambda seen: _state(seen)["fault"] is None, "end of the fault")
             left = {topic for topic, body in broker.retained().items() if body == b'"old"'}
             assert left == set(), "what was renamed or forgotten meanwhile is cleared"
-
-
-def _leave_old_names(home: Path, broker: Mosquitto) -> None:
-    """As if, since a daemon ran, the left wrap had been renamed and another one forgotten on the command line."""
-    announced = {"SIM001-01": "old-leg", "GONE-1": "old-one"}
-    home.joinpath("wavewrap", "announced.json").write_text(json.dumps(announced), encoding="utf-8")
-    with Asker(broker.port) as asker:
-        for topic in (
-            "wavewrap/old-leg",
-            "wavewrap/old-leg/session",
-            "wavewrap/old-one/availability",
-            "homeassistant/device/wavewrap_wrap_gone_1/config",
-        ):
-            asker._client.publish(topic, b'"old"', 1, retain=True).wait_for_publish(5.0)
+        journal = read_device(broker.retained()[JOURNAL_CONFIG])
+        assert all(entity.is_available(broker.retained()) for entity in journal.values())
+        assert journal["question"].state_of(broker.retained()["wavewrap/bridge/journal"]) == "24_h"
+        assert sum(b"journal_due" in body for body in collector.bodies("wavewrap/bridge/event")) == 1
 
 
 def _state(seen: dict[str, bytes]) -> dict[str, Any]:

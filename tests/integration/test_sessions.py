@@ -117,7 +117,7 @@ async def _scan(folder: Path, radio: str) -> list[dict[str, object]]:
 
 
 WRAPS = ("sim001-01", "sim001-02")
-_DAEMONS = {"bridge_selection"}
+_DAEMONS = {"bridge_selection", "bridge_journal"}
 """Rows that only the daemon publishes on."""
 
 _RETAINED = {

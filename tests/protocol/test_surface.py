@@ -14,9 +14,10 @@ PINNED = {
     reports: "Answer Capabilities FaultReport Report StateReport StepRecord StepsReport Telemetry TimePong decode_report frame_wait_ticks",
     states: "PRESSURISING TRANSITIONS DeviceEvent next_state",
     payloads: (
-        "TOPICS Availability BridgeEvent BridgeHealth BridgeInfo BridgeState ChamberFigures ClockQuality Cycles Devices EndedHow "
-        "FindingRecord Histogram MqttCounts OutboxHealth Pacing Payload ProcessFigures Quantiles "
-        "SampleAccount SampleCounts Selection SessionProgress SessionSummary Side StepCounts TargetPath Telemetry Topic WrapEvent "
+        "TOPICS Availability BridgeEvent BridgeHealth BridgeInfo BridgeState ChamberFigures ClockQuality Cycles Devices "
+        "EndedHow FindingRecord Histogram JournalDue JournalQuestion Moment MqttCounts OccasionKind OutboxHealth Pacing Payload "
+        "ProcessFigures Quantiles SampleAccount SampleCounts Selection SessionProgress SessionSummary Side StepCounts TargetPath "
+        "Telemetry Topic WrapEvent "
         "WrapId WrapInfo WrapState WrapSummary"
     ),
     requests: (

@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-import numpy as np
 from matplotlib.figure import Figure
 
 from wavewrap_gateway.core.recorded_session import RecordedSession
@@ -62,11 +61,8 @@ def draw_session(session: RecordedSession, title: str, path: Path, span_s: tuple
 
 
 def _marks(session: RecordedSession) -> Sequence[tuple[float, str]]:
-    """Second of the session and kind of what explains a curve; wall time is tied to the session by the first sample that has both."""
-    for side in session.sides:
-        time_s = side.curves.session_s(side.account)
-        known = np.flatnonzero(np.isfinite(side.curves.unix_s))
-        if len(known):
-            begin_unix_s = float(side.curves.unix_s[known[0]] - time_s[known[0]])
-            return [(event.unix_s - begin_unix_s, event.kind) for event in session.events if event.kind in _MARKED]
-    return []
+    """Second of the session and kind of what explains a curve."""
+    zero_unix_s = session.zero_unix_s
+    if zero_unix_s is None:
+        return []
+    return [(event.unix_s - zero_unix_s, event.kind) for event in session.events if event.kind in _MARKED]

@@ -135,12 +135,18 @@ def begin(connection: Connection, *, durable: bool) -> Iterator[None]:
 
 
 @contextmanager
-def reading(place: str, *, writes: bool = False) -> Iterator[Connection]:
-    """A connection in one transaction, for a command that looks at the history; raises :class:`StoreError` in one line."""
-    if not is_server(place) and not sqlite_path(place).exists():
+def reading(place: str, *, writes: bool = False, makes: bool = False) -> Iterator[Connection]:
+    """A connection in one transaction, for a command that looks at the history; raises :class:`StoreError` in one line.
+
+    Where there is no history yet, one is made where ``makes``.
+    """
+    absent = not is_server(place) and not sqlite_path(place).exists()
+    if absent and not makes:
         raise StoreError(f"there is no history at {place} yet: a session makes one, unless record = false is configured")
     engine = open_engine(place)
     try:
+        if absent:
+            prepare(engine, place).close()
         with engine.connect() as plain:
             behind = read_version(plain) != VERSION
         if behind:

@@ -34,7 +34,7 @@ from wavewrap_protocol.errors import StoreError
 __all__ = ["StoreWriter", "this_process"]
 
 COMMIT_S = 4.0
-"""Samples are committed so often: what a SIGKILL costs until the wraps are asked for it again. Choice: few writes wear a memory card less."""
+"""Samples are committed so often: what a SIGKILL costs until the wraps are asked for it again. Choice: few writes spare a memory card."""
 
 RETRY_S = 5.0
 """After a failure. Choice: soon enough to lose nothing once the cause is gone, and no storm of attempts."""

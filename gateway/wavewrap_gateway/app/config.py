@@ -37,6 +37,7 @@ __all__ = [
     "DashboardConfig",
     "GatewayConfig",
     "HomeAssistantConfig",
+    "JournalConfig",
     "MqttConfig",
     "OutboxConfig",
     "StorePlace",
@@ -47,7 +48,7 @@ __all__ = [
 
 ENV_PREFIX = "WAVEWRAP_"
 
-_TABLES = ("mqtt", "names", "commands", "home_assistant", "outbox", "dashboard")
+_TABLES = ("mqtt", "names", "commands", "home_assistant", "outbox", "dashboard", "journal")
 
 
 class MqttConfig(BaseModel):
@@ -99,6 +100,14 @@ class HomeAssistantConfig(BaseModel):
     prefix: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]+$")] = Field(
         default="homeassistant", description="its discovery prefix"
     )
+
+
+class JournalConfig(BaseModel):
+    """Table ``[journal]``: the recovery journal. What is noted in it stays in the store."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    publish: bool = Field(default=False, description="the daemon says over MQTT that a question is due; never what was answered")
 
 
 class OutboxConfig(BaseModel):
@@ -154,6 +163,7 @@ class GatewayConfig(BaseSettings):
     commands: CommandsConfig = CommandsConfig()
     home_assistant: HomeAssistantConfig = HomeAssistantConfig()
     dashboard: DashboardConfig = DashboardConfig()
+    journal: JournalConfig = JournalConfig()
     outbox: OutboxConfig = Field(default_factory=OutboxConfig)
 
     def outbox_file(self, broker: MqttSettings) -> Path:

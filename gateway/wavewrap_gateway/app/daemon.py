@@ -27,11 +27,20 @@ from wavewrap_gateway.app.gateway import boot_number, start_embedded_broker
 from wavewrap_gateway.app.history import History, open_history
 from wavewrap_gateway.app.outgoing import open_outgoing
 from wavewrap_gateway.core.backoff import Backoff
-from wavewrap_gateway.core.home_assistant import Topics, describe_gateway, describe_wrap, gateway_id, wrap_id
+from wavewrap_gateway.core.home_assistant import (
+    Topics,
+    describe_gateway,
+    describe_journal,
+    describe_wrap,
+    gateway_id,
+    journal_id,
+    wrap_id,
+)
 from wavewrap_gateway.core.lateness import Lateness
 from wavewrap_gateway.core.link_state import Ready
 from wavewrap_gateway.runtime.bridge import Bridge, Clocks
 from wavewrap_gateway.runtime.discovery import Discovery
+from wavewrap_gateway.runtime.journal_watch import JournalWatch
 from wavewrap_gateway.runtime.link_events import LinkChanged
 from wavewrap_gateway.runtime.publishing import BrokerUp
 from wavewrap_gateway.runtime.recall import Recall
@@ -131,9 +140,8 @@ async def open_daemon(config: GatewayConfig, rng: Random, port: int, progress: C
         publisher = outgoing.publisher
         lateness = Lateness()
         pacer = stack.enter_context(open_pacer(loop))
-        bridge = Bridge(
-            config.gateway, boot_number(read_wall_s()), (), publisher, clocks, lateness, idle_telemetry=config.mqtt.idle_telemetry
-        )
+        boot = boot_number(read_wall_s())
+        bridge = Bridge(config.gateway, boot, (), publisher, clocks, lateness, idle_telemetry=config.mqtt.idle_telemetry)
         bridge.process_figures = read_own_process
         outgoing.troubles.tell(bridge.event)
         history = History(config, store, clock, clocks.unix_s)
@@ -212,6 +220,17 @@ async def open_daemon(config: GatewayConfig, rng: Random, port: int, progress: C
             "bridge": bridge.run(),
             "recall": Recall(lambda: bridge.wraps, outgoing.sample_runs, history.late).run(),
         }
+        if config.journal.publish:
+            from wavewrap_gateway.adapters.recovery_journal import RecoveryJournal  # here, because SQLAlchemy takes its time to load
+
+            journal = RecoveryJournal(config.store.get_secret_value(), config.gateway, read_wall_s)
+            load = partial(asyncio.to_thread, journal.load_open)
+            jobs["journal"] = JournalWatch(config.gateway, boot, load, publisher, read_wall_s, bridge.event, _log.error).run()
+        else:
+            # What an earlier run, in which it was switched on, has left behind.
+            requests.retain(f"{settings.base_topic}/{TOPICS['bridge_journal'].path}", b"")
+            if home.enabled:
+                discovery.remove(journal_id(config.gateway))
         if embedded is not None:
             jobs["embedded broker"] = embedded.wait_ended()
         work = [asyncio.create_task(job, name=name) for name, job in jobs.items()]
@@ -225,6 +244,8 @@ def _describe(config: GatewayConfig, base_topic: str, bridge: Bridge, allowed: C
     topics = Topics(base_topic)
     programs = sorted({*preset_names(), *own_programs(config.programs)})
     found: dict[str, object] = {gateway_id(config.gateway): describe_gateway(config.gateway, __version__, topics, programs, allowed)}
+    if config.journal.publish:
+        found[journal_id(config.gateway)] = describe_journal(config.gateway, __version__, topics)
     for wrap in bridge.devices():
         slug = topic_name(wrap.serial)
         found[wrap_id(slug)] = describe_wrap(config.gateway, __version__, topics, wrap, slug)

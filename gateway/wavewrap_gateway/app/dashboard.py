@@ -2,6 +2,7 @@
 
 import json
 import secrets
+import sys
 from collections.abc import Callable
 from contextlib import AsyncExitStack
 from pathlib import Path
@@ -18,6 +19,8 @@ __all__ = ["dashboard_settings", "start_dashboard"]
 
 TOKEN_BYTES = 24
 
+_HISTORY = "wavewrap_gateway.history_service"
+
 
 def dashboard_settings(config: GatewayConfig, broker: MqttSettings) -> str:
     """As JSON, secrets in clear: for a pipe, never for a log. Raises :class:`UsageError` when the token cannot be kept."""
@@ -25,6 +28,10 @@ def dashboard_settings(config: GatewayConfig, broker: MqttSettings) -> str:
     address = broker.model_dump(mode="json", include={"host", "port", "tls", "username", "ca_file", "cert_file", "key_file"})
     address["base_topics"] = config.dashboard.base_topics or (broker.base_topic,)
     address["password"] = None if login is None else login[1]
+    # Where nothing is recorded the page has nothing to look back on, and says so.
+    history = None
+    if config.record:
+        history = {"command": [sys.executable, "-m", _HISTORY], "store": config.store.get_secret_value(), "gateway": config.gateway}
     page = config.dashboard
     return json.dumps(
         {
@@ -34,6 +41,7 @@ def dashboard_settings(config: GatewayConfig, broker: MqttSettings) -> str:
             "port": page.port,
             "check_before_start": page.check_before_start,
             **_guard(page),
+            "history": history,
         }
     )
 

@@ -21,6 +21,7 @@ from wavewrap_gateway.cli import (
     pair,
     programs,
     protocol,
+    recovery_journal,
     run,
     scan,
     sessions,
@@ -55,6 +56,7 @@ app.command("acknowledge")(acknowledge.acknowledge)
 app.add_typer(wraps.app, name="wraps")
 app.add_typer(programs.app, name="programs")
 app.add_typer(sessions.app, name="sessions")
+app.add_typer(recovery_journal.app, name="journal")
 board.app.command("fit")(board_fit.fit)
 board.app.command("record", context_settings={"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []})(
     board_fit.record

@@ -61,6 +61,11 @@ class SessionAccount:
         return max(self._ticks, default=0)
 
     @property
+    def answered(self) -> int:
+        """Steps that the device answered for, whatever it did with them."""
+        return len(self._steps)
+
+    @property
     def carried_out(self) -> Sequence[ScheduledStep]:
         """Steps that moved a set-point, in the order of their execution."""
         return sorted(

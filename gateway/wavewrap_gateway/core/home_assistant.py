@@ -10,10 +10,10 @@ from dataclasses import dataclass
 
 from wavewrap_gateway.core.session import SessionState
 from wavewrap_protocol.enums import DeviceState
-from wavewrap_protocol.payloads import EndedHow, WrapInfo
+from wavewrap_protocol.payloads import EndedHow, Moment, WrapInfo
 from wavewrap_protocol.requests import CommandName
 
-__all__ = ["EXPIRE_S", "Topics", "describe_gateway", "describe_wrap", "gateway_id", "wrap_id"]
+__all__ = ["EXPIRE_S", "Topics", "describe_gateway", "describe_journal", "describe_wrap", "gateway_id", "journal_id", "wrap_id"]
 
 EXPIRE_S = 10
 """A pressure older than this is shown as unavailable. Choice: twice the period in which states are said again."""
@@ -43,6 +43,11 @@ class Topics:
 def gateway_id(gateway: str) -> str:
     """Of the gateway in Home Assistant."""
     return f"wavewrap_{gateway.replace('-', '_')}"
+
+
+def journal_id(gateway: str) -> str:
+    """Of the gateway's recovery journal in Home Assistant: a device of its own, so that it goes as a whole when it is switched off."""
+    return f"{gateway_id(gateway)}_journal"
 
 
 def wrap_id(serial_slug: str) -> str:
@@ -129,6 +134,41 @@ def describe_gateway(gateway: str, version: str, topics: Topics, programs: Seque
     )
     return {
         "dev": {"identifiers": [own], "name": f"wavewrap {gateway}", "manufacturer": "wavewrap", "model": "Gateway", "sw_version": version},
+        "o": _origin(version),
+        "availability": [_online(f"{topics.base}/bridge/state")],
+        "qos": 1,
+        "cmps": components,
+    }
+
+
+def describe_journal(gateway: str, version: str, topics: Topics) -> Config:
+    """The recovery journal as a device: whether it asks something, and what. No answer is ever published."""
+    own = journal_id(gateway)
+    where: Config = {"state_topic": f"{topics.base}/bridge/journal", "icon": "mdi:notebook-heart-outline"}
+    components = {
+        "due": _entity(own, "binary_sensor", "due", "Question due", **where, value_template=_on_off("value_json.due")),
+        "question": _entity(
+            own,
+            "sensor",
+            "question",
+            "Question",
+            **where,
+            value_template="{{ value_json.due[0].moment if value_json.due else 'none' }}",
+            device_class="enum",
+            options=["none", *(one.value for one in Moment)],
+            json_attributes_topic=where["state_topic"],
+            json_attributes_template="{{ {'text': value_json.due[0].text if value_json.due else ''} | tojson }}",
+        ),
+    }
+    return {
+        "dev": {
+            "identifiers": [own],
+            "name": f"wavewrap {gateway} journal",
+            "manufacturer": "wavewrap",
+            "model": "Recovery journal",
+            "sw_version": version,
+            "via_device": gateway_id(gateway),
+        },
         "o": _origin(version),
         "availability": [_online(f"{topics.base}/bridge/state")],
         "qos": 1,

@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
+
 from wavewrap_gateway.core.account import SessionAccount
 from wavewrap_gateway.core.history import RecordedEvent, RecordedWrap, RecordState, SessionHead
 from wavewrap_gateway.core.recorded_curves import RecordedCurves
@@ -55,3 +57,12 @@ class RecordedSession:
     summary: SessionSummary | None
     events: Sequence[RecordedEvent]
     sides: Sequence[RecordedSide]
+
+    @property
+    def zero_unix_s(self) -> float | None:
+        """Wall time of the session's second 0, tied to it by the first sample that has both; ``None`` without one."""
+        for side in self.sides:
+            known = np.flatnonzero(np.isfinite(side.curves.unix_s))
+            if len(known):
+                return float(side.curves.unix_s[known[0]] - side.curves.session_s(side.account)[known[0]])
+        return None

@@ -11,7 +11,7 @@ export const RECENT_S = 20;
 const HEIGHT_PX = 190;
 const LABEL_PX = 12;
 
-function css(name: string): string {
+export function css(name: string): string {
   return getComputedStyle(document.documentElement).getPropertyValue(name).trim();
 }
 

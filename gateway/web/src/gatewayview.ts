@@ -53,13 +53,14 @@ export class GatewayView {
     for (const card of this.cards) card.restyle();
   }
 
-  draw(now_ms: number): void {
+  /** `seen`: what nobody looks at is not drawn. */
+  draw(now_ms: number, seen: boolean): void {
     const { model } = this;
     this.arrange();
     setText(this.title, model.title);
     this.session.draw(model, now_ms);
     this.legs.hidden = this.cards.length === 0 || !this.narrow.matches;
-    this.cards.forEach((card, i) => {
+    if (seen) this.cards.forEach((card, i) => {
       const wrap = model.wraps.get(card.name);
       if (wrap === undefined) return;
       card.draw(wrap, model, now_ms);

@@ -3,12 +3,14 @@
 import "./style.css";
 import { AlarmList } from "./alarmlist";
 import { findAllAlarms } from "./alarms";
+import { JournalCorner } from "./corner";
 import { h, setText } from "./dom";
 import { Gateways } from "./gateways";
 import { GatewayView } from "./gatewayview";
 import { preferred } from "./preferences";
 import { Connection } from "./socket";
 import { isStopKey, Stop } from "./stop";
+import { Views } from "./views";
 
 const FRAME_MS = 1000 / 30;
 /** Without news only ages and the right edge of the charts move. */
@@ -28,6 +30,7 @@ const stop = new Stop();
 const connection = new Connection(
   (message) => {
     if (gateways.take(message, performance.now())) arrangeGateways();
+    if (message.k === "hello") views.wake();
     news = true;
     // Not only when drawn: a gateway that ends right after its session must not take the proof with it.
     if (stop.step !== "idle") drawStop(performance.now());
@@ -48,8 +51,10 @@ const logoutButton = h("button", { type: "button", class: "quiet", hidden: true,
 const gatewaysPlace = h("div", { class: "gateways" });
 const dialogsPlace = h("div");
 const source = h("span");
-let views: GatewayView[] = [];
+let panels: GatewayView[] = [];
 const narrow = matchMedia("(max-width: 899px)");
+const corner = new JournalCorner(words);
+const views = new Views(words, [gatewaysPlace, corner.question], () => corner.lookSoon());
 
 /** One press stops every gateway. */
 function press(): void {
@@ -66,7 +71,8 @@ function switchTheme(): void {
   const dark = root.dataset.theme === "dark" || (root.dataset.theme === "" && matchMedia("(prefers-color-scheme: dark)").matches);
   root.dataset.theme = dark ? "light" : "dark";
   localStorage.setItem("wavewrap-theme", root.dataset.theme);
-  for (const view of views) view.restyle();
+  for (const panel of panels) panel.restyle();
+  views.restyle();
 }
 
 function switchLanguage(): void {
@@ -95,6 +101,7 @@ function build(): void {
       "header",
       { class: "top" },
       h("div", { class: "brand" }, h("span", { class: "mark", "aria-hidden": "true" }), h("h1", {}, "wavewrap"), h("small", {}, words.say("tagline"))),
+      views.links,
       chip,
       h(
         "nav",
@@ -106,7 +113,7 @@ function build(): void {
       ),
     ),
     h("aside", { class: "stop-place", "aria-label": words.say("stop") }, stopButton, stopDetail),
-    h("main", { id: "wraps", tabindex: -1 }, alarmList.element, gatewaysPlace),
+    h("main", { id: "wraps", tabindex: -1 }, alarmList.element, corner.element, gatewaysPlace, views.place),
     h("footer", {}, h("span", {}, words.say("footer")), source),
     dialogsPlace,
   );
@@ -115,10 +122,10 @@ function build(): void {
 /** Built anew only when the server follows other gateways than it did. */
 function arrangeGateways(): void {
   const several = gateways.models.length > 1;
-  views = gateways.models.map((model) => new GatewayView(model, words, connection.to(model.index), narrow, several));
-  gatewaysPlace.replaceChildren(...views.map((view) => view.element));
-  dialogsPlace.replaceChildren(...views.flatMap((view) => view.dialogs));
-  wrapsPlace.replaceChildren(...(several ? [] : views.map((view) => view.wrapsButton)));
+  panels = gateways.models.map((model) => new GatewayView(model, words, connection.to(model.index), narrow, several));
+  gatewaysPlace.replaceChildren(...panels.map((panel) => panel.element));
+  dialogsPlace.replaceChildren(...panels.flatMap((panel) => panel.dialogs));
+  wrapsPlace.replaceChildren(...(several ? [] : panels.map((panel) => panel.wrapsButton)));
 }
 
 function drawStop(now_ms: number): void {
@@ -132,9 +139,10 @@ function drawStop(now_ms: number): void {
 function draw(): void {
   const now_ms = performance.now();
   alarmList.draw(findAllAlarms(gateways.models, words, now_ms));
-  for (const view of views) view.draw(now_ms);
-  drawStop(now_ms);
+  for (const panel of panels) panel.draw(now_ms, views.isLive);
   const { first } = gateways;
+  if (first.hello !== null) corner.watch(gateways.models.some((model) => model.session()?.state === "running"));
+  drawStop(now_ms);
   const alone = first.isAlone(now_ms);
   const live = !alone && first.brokerDown === null && gateways.models.some((model) => model.gatewayOnline);
   document.body.classList.toggle("alone", alone && first.hello !== null);
@@ -162,11 +170,15 @@ addEventListener(
   },
   { capture: true },
 );
-matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => views.forEach((view) => view.restyle()));
+matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => {
+  panels.forEach((panel) => panel.restyle());
+  views.restyle();
+});
 
 build();
 arrangeGateways();
 connection.start();
+views.start();
 requestAnimationFrame(frame);
 setInterval(() => {
   if (performance.now() - drawn_ms > SLOW_TICK_MS) draw();

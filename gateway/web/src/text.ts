@@ -41,3 +41,25 @@ export class Words {
     return isKey(key) ? this.say(key) : word;
   }
 }
+
+/** The words of one part of the page, in a file of their own for each language, so that the live page does not load them. */
+export class PartWords<K extends string> {
+  /** For dates and figures: that of the browser which is of the page's language, so that a week begins where its reader's does. */
+  readonly language: string;
+
+  constructor(
+    private readonly words: Words,
+    private readonly strings: Record<Language, Record<K, string>>,
+  ) {
+    this.language = navigator.languages.find((tag) => tag.toLowerCase().startsWith(words.language)) ?? words.language;
+  }
+
+  say(key: K, values: Record<string, string | number> = {}): string {
+    return format(this.strings[this.words.language][key], values);
+  }
+
+  /** A word that the whole page has. */
+  shared(key: Key, values: Record<string, string | number> = {}): string {
+    return this.words.say(key, values);
+  }
+}

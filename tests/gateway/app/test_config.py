@@ -165,7 +165,7 @@ def test_no_secret_shows_anywhere(write: Write, monkeypatch: pytest.MonkeyPatch)
         (
             'radio = "platform"\nradoi = "usb:0"\n',
             ":2: radoi: ",
-            "unknown key; there are ceiling_mmhg, commands, dashboard, gateway, home_assistant, known_wraps, mqtt, names, outbox, "
+            "unknown key; there are ceiling_mmhg, commands, dashboard, gateway, home_assistant, journal, known_wraps, mqtt, names, outbox, "
             "programs, radio, record, store",
         ),
         ('[mqtt]\n\nurll = "mqtt://geheim"\n', ":3: mqtt.urll: ", "unknown key; there are base_topic, ca_file, cert_file"),

@@ -114,7 +114,7 @@ def test_programs(
         (
             "\nradios = 1",
             "gateway.toml:2: radios: unknown key; "
-            "there are ceiling_mmhg, commands, dashboard, gateway, home_assistant, known_wraps, mqtt, names, outbox, "
+            "there are ceiling_mmhg, commands, dashboard, gateway, home_assistant, journal, known_wraps, mqtt, names, outbox, "
             "programs, radio, record, store",
         ),
         (

@@ -10,9 +10,22 @@ from sqlalchemy import BigInteger, Column, Connection, Double, Integer, LargeBin
 
 from wavewrap_protocol.errors import StoreError
 
-__all__ = ["EVENTS", "METADATA", "SAMPLES", "SESSIONS", "STEPS", "VERSION", "WRAPS", "migrate", "read_version", "version_sql"]
+__all__ = [
+    "EVENTS",
+    "JOURNAL_RUNS",
+    "JOURNAL_SORENESS",
+    "METADATA",
+    "SAMPLES",
+    "SESSIONS",
+    "STEPS",
+    "VERSION",
+    "WRAPS",
+    "migrate",
+    "read_version",
+    "version_sql",
+]
 
-VERSION = 2
+VERSION = 3
 
 _LOCK = 0x57525753
 """Number of PostgreSQL's advisory lock while a schema is made: two gateways may start at once."""
@@ -106,6 +119,34 @@ STEPS = Table(
     Column("boost_mmhg", Double, nullable=False),
     Column("added", Integer, nullable=False),
     Column("compression", Integer, nullable=False),
+)
+
+JOURNAL_RUNS = Table(
+    "journal_runs",
+    METADATA,
+    Column("entry_id", Text, primary_key=True),
+    Column("gateway", Text, nullable=False),
+    Column("written_unix_s", Double, nullable=False),
+    Column("ended_unix_s", Double, nullable=False),
+    Column("duration_s", Double, nullable=False),
+    Column("distance_m", Double),
+    Column("effort", Integer),
+    Column("weight_before_kg", Double),
+    Column("weight_after_kg", Double),
+    Column("warm_up_s", Double),
+    Column("stretch_s", Double),
+    Column("note", Text, nullable=False),
+)
+
+JOURNAL_SORENESS = Table(
+    "journal_soreness",
+    METADATA,
+    Column("entry_id", Text, primary_key=True),
+    Column("gateway", Text, nullable=False),
+    Column("written_unix_s", Double, nullable=False),
+    Column("unix_s", Double, nullable=False),
+    Column("soreness", Integer, nullable=False),
+    Column("note", Text, nullable=False),
 )
 
 
