@@ -37,7 +37,7 @@ const stop = new Stop();
 const connection = new Connection(
   (message) => {
     model.take(message, performance.now());
-    if (message.k === "hello") pages.wake();
+    if (message.k === "hello") views.wake();
     news = true;
     // Not only when drawn: a gateway that ends right after its session must not take the proof with it.
     if (stop.step !== "idle") drawStop(performance.now());
@@ -66,7 +66,7 @@ const legs = h("section", { class: "card legs" });
 let legCalves: Calf[] = [];
 const narrow = matchMedia("(max-width: 899px)");
 const corner = new JournalCorner(words);
-const pages = new Views(words, [sessionPanel.element, legs, cardsPlace, corner.question], () => corner.lookSoon());
+const views = new Views(words, [sessionPanel.element, legs, cardsPlace, corner.question], () => corner.lookSoon());
 
 function press(): void {
   stop.press(performance.now());
@@ -82,7 +82,7 @@ function switchTheme(): void {
   root.dataset.theme = dark ? "light" : "dark";
   localStorage.setItem("wavewrap-theme", root.dataset.theme);
   for (const card of cards) card.restyle();
-  pages.restyle();
+  views.restyle();
 }
 
 function switchLanguage(): void {
@@ -99,7 +99,7 @@ function build(): void {
       "header",
       { class: "top" },
       h("div", { class: "brand" }, h("span", { class: "mark", "aria-hidden": "true" }), h("h1", {}, "wavewrap"), h("small", {}, words.say("tagline"))),
-      pages.links,
+      views.links,
       chip,
       h(
         "nav",
@@ -110,7 +110,7 @@ function build(): void {
       ),
     ),
     h("aside", { class: "stop-place", "aria-label": words.say("stop") }, stopButton, stopDetail),
-    h("main", { id: "wraps", tabindex: -1 }, alarmList.element, sessionPanel.element, corner.element, legs, cardsPlace, pages.place),
+    h("main", { id: "wraps", tabindex: -1 }, alarmList.element, sessionPanel.element, corner.element, legs, cardsPlace, views.place),
     h("footer", {}, h("span", {}, words.say("footer")), source),
     startDialog.element,
     wrapsDialog.element,
@@ -145,7 +145,7 @@ function draw(): void {
   sessionPanel.draw(model, now_ms);
   legs.hidden = cards.length === 0 || !narrow.matches;
   // What nobody sees is not drawn.
-  if (pages.isLive) cards.forEach((card, i) => {
+  if (views.isLive) cards.forEach((card, i) => {
     const wrap = model.wraps.get(card.name);
     if (wrap === undefined) return;
     card.draw(wrap, model, now_ms);
@@ -187,12 +187,12 @@ addEventListener(
 );
 matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => {
   cards.forEach((card) => card.restyle());
-  pages.restyle();
+  views.restyle();
 });
 
 build();
 connection.start();
-pages.start();
+views.start();
 requestAnimationFrame(frame);
 setInterval(() => {
   if (performance.now() - drawn_ms > SLOW_TICK_MS) draw();
