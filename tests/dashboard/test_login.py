@@ -153,6 +153,9 @@ def test_over_tls_nothing_opens_but_the_login(tmp_path: Path) -> None:
             assert await socket(address, cookie) == 101
             for bad in ("", f"__Host-wavewrap-{port}={TOKEN}", f"wavewrap-{port}={TOKEN}", cookie[:-1]):
                 assert await socket(address, bad) == 403, bad
+                # The history is behind the same door; there is none here, which is for those to know who are let in.
+                assert (await asyncio.to_thread(ask, f"{address}/ask/sessions", {}, Cookie=bad, Origin=address))[0] == 403, bad
+            assert (await asyncio.to_thread(ask, f"{address}/ask/sessions", {}, Cookie=cookie, Origin=address))[0] == 409
             for _ in range(TRIES_MAX):
                 await asyncio.to_thread(ask, f"{address}/login", {**right, "password": "no"}, Origin=address)
             status, headers, body = await asyncio.to_thread(ask, f"{address}/login", right, Origin=address)

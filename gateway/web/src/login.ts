@@ -4,7 +4,7 @@ import "./style.css";
 import { h, setText } from "./dom";
 import { preferred } from "./preferences";
 
-const words = preferred();
+const words = await preferred();
 
 function build(): void {
   const page = document.getElementById("page");

@@ -18,7 +18,7 @@ const QUIET_MS = 100;
 /** A page in the background is drawn by nobody; its texts still have to be right when somebody listens. */
 const SLOW_TICK_MS = 500;
 
-const words = preferred();
+const words = await preferred();
 const { language } = words;
 
 let drawn_ms = -Infinity;

@@ -2,9 +2,10 @@ import { describe, expect, it } from "vitest";
 import { findAlarms, findAllAlarms } from "../src/alarms";
 import { Gateways } from "../src/gateways";
 import { Model, SILENCE_MS, STALE_MS, type Json } from "../src/model";
+import en from "../src/strings/en.json";
 import { Words } from "../src/text";
 
-const words = new Words("en");
+const words = new Words("en", en);
 
 function state(more: Json = {}): Json {
   return {
