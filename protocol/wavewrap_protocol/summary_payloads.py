@@ -103,12 +103,12 @@ class ChamberFigures(Payload):
     peak_mmhg: float
     compressions: int
     reached: int
-    rise_s: float | None
-    vent_s: float | None
-    asked_delay_s: float | None
-    delay_s: float | None
+    rise_s: float | None = None
+    vent_s: float | None = None
+    asked_delay_s: float | None = None
+    delay_s: float | None = None
     tracking_rms_mmhg: float
-    leak_mmhg_s: float | None
+    leak_mmhg_s: float | None = None
 
 
 class WrapSummary(Payload):

@@ -25,7 +25,7 @@ SUMMARY_KEYS = {
 }  # fmt: skip
 WRAP_KEYS = {
     "id", "side", "samples", "steps", "timing_ms", "cycles", "target_mmhg", "peak_mmhg", "final_mmhg", "tracking_rms_mmhg", "shortfalls",
-    "findings",
+    "findings", "dose",
 }  # fmt: skip
 QUANTILE_KEYS = {"p50", "p99", "max"}
 
