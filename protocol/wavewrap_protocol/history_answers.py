@@ -2,11 +2,10 @@
 
 from wavewrap_protocol.history_asks import RecordStateName
 from wavewrap_protocol.payload_base import Payload
-from wavewrap_protocol.payloads import Quantiles, SessionSummary, Side
+from wavewrap_protocol.payloads import ChamberFigures, Quantiles, SessionSummary, Side
 
 __all__ = [
     "ChamberChange",
-    "ChamberFigures",
     "CompareAnswer",
     "ComparedSide",
     "DeleteAnswer",
@@ -61,23 +60,6 @@ class SessionsAnswer(Payload):
     wraps: list[str]
     oldest_unix_s: float | None
     newest_unix_s: float | None
-
-
-class ChamberFigures(Payload):
-    """The dose of a chamber, counted from 1 (distal); ``null`` where it did not come to that."""
-
-    chamber: int
-    over_threshold_s: float
-    pressure_time_mmhg_s: float
-    peak_mmhg: float
-    compressions: int
-    reached: int
-    rise_s: float | None
-    vent_s: float | None
-    asked_delay_s: float | None
-    delay_s: float | None
-    tracking_rms_mmhg: float
-    leak_mmhg_s: float | None
 
 
 class ChamberChange(Payload):

@@ -14,7 +14,6 @@ from wavewrap_gateway.history_service.shelf import Shelf
 from wavewrap_protocol.errors import StoreError
 from wavewrap_protocol.history_answers import (
     ChamberChange,
-    ChamberFigures,
     CompareAnswer,
     ComparedSide,
     EventLine,
@@ -27,7 +26,7 @@ from wavewrap_protocol.history_answers import (
     WrapFigures,
 )
 from wavewrap_protocol.history_asks import CompareAsk, SessionAsk, TrendsAsk
-from wavewrap_protocol.payloads import Side
+from wavewrap_protocol.payloads import ChamberFigures, Side
 from wavewrap_protocol.units import TICKS_PER_S
 
 __all__ = ["answer_compare", "answer_session", "answer_trends"]

@@ -93,17 +93,16 @@ export class Views {
       return;
     }
     if (this.parts[wanted] === undefined) {
-      try {
-        const loaded = await this.load(wanted);
-        this.parts[wanted] ??= loaded();
-      } catch {
-        // The server is gone, or another version of it has other files: a reload gets them.
+      const loaded = await this.load(wanted).catch(() => null);
+      if (loaded === null) {
+        // The server is gone; it is tried again when it is back.
         this.places[wanted].replaceChildren(h("section", { class: "card empty" }, h("p", { role: "alert" }, this.words.say("connection_server"))));
         return;
       }
+      this.parts[wanted] ??= loaded();
     }
     // Somebody may have gone on meanwhile.
-    if (partOf(this.route) === wanted) this.parts[wanted].show(this.route);
+    if (partOf(this.route) === wanted) this.parts[wanted]?.show(this.route);
   }
 
   private async load(wanted: Later): Promise<() => Part> {

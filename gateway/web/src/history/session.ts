@@ -111,6 +111,7 @@ export class SessionView extends View {
       { class: "actions", "aria-label": words.say("download"), role: "group" },
       h("span", { class: "muted" }, words.say("download")),
       ...fetching,
+      running ? h("button", { type: "button", click: () => void this.load() }, words.say("read_again")) : null,
       h("button", { type: "button", class: "quiet", click: () => print() }, words.say("print")),
       h("a", { class: "button quiet", href: `/compare?one=${session.session}` }, words.say("compare")),
       h("button", { type: "button", class: "quiet danger", disabled: running, title: running ? words.say("delete_running") : undefined, click: () => this.confirm(session, when) }, words.say("delete")),
