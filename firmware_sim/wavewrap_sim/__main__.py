@@ -19,7 +19,7 @@ from wavewrap_protocol.payloads import Side
 from wavewrap_sim.compiled import fastest_kernel
 from wavewrap_sim.faults import GATEWAY_KINDS, PERSON_KINDS, Fault, RadioCut, load_faults, require_chambers
 from wavewrap_sim.gatt_security import SecurityMode
-from wavewrap_sim.log import PairingEntry
+from wavewrap_sim.log import LightEntry, PairingEntry
 from wavewrap_sim.pairing_window import WINDOW_S
 from wavewrap_sim.process import Announcement, Console, SimulatorSettings, serve
 from wavewrap_sim.program import run_program
@@ -101,8 +101,11 @@ def simulate(
                 )
             print(f"try:  wavewrap run recovery --radio {ready.radio}", flush=True)
 
-    def show(entry: PairingEntry) -> None:
-        if as_json:
+    def show(entry: PairingEntry | LightEntry) -> None:
+        if isinstance(entry, LightEntry):
+            text = f"shows its light for {entry.for_s} s" if entry.for_s else "puts its light out"
+            print(json.dumps({"wrap": entry.wrap, "light_s": entry.for_s}) if as_json else f"{entry.wrap}  {text}", flush=True)
+        elif as_json:
             print(json.dumps({"wrap": entry.wrap, "pairing": entry.event, "passkey": entry.passkey}), flush=True)
         else:
             text = f"shows passkey {entry.passkey} for {window:g} s" if entry.passkey else f"pairing: {entry.event.replace('_', ' ')}"
@@ -146,7 +149,10 @@ def _load_faults(path: Path, chambers: int, security: SecurityMode, dongles: lis
 
 
 async def _run(
-    settings: SimulatorSettings, announce: Callable[[Announcement], None], show: Callable[[PairingEntry], None], with_parent: bool
+    settings: SimulatorSettings,
+    announce: Callable[[Announcement], None],
+    show: Callable[[PairingEntry | LightEntry], None],
+    with_parent: bool,
 ) -> None:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()

@@ -7,13 +7,21 @@ Times are counts: device ticks that never wrap. Not responsible for the wire (:m
 from collections.abc import Callable
 
 from wavewrap_protocol import limits
-from wavewrap_protocol.commands import Acknowledge, Arm, End, Flush, Plan, Renew
+from wavewrap_protocol.commands import Acknowledge, Arm, End, Flush, Identify, Plan, Renew
 from wavewrap_protocol.enums import Cause, DeviceState, Fault, ReportKind, Result, StepOutcome
 from wavewrap_protocol.reports import FaultReport, Report, StateReport
 from wavewrap_protocol.states import DeviceEvent, next_state
 from wavewrap_protocol.units import TICK_MODULUS, TICKS_PER_S, cmmhg_to_mmhg, mmhg_to_cmmhg, tick_difference, ticks_to_seconds
 from wavewrap_sim.diagnosis import Diagnosis
-from wavewrap_sim.firmware_config import CONTROL_PERIOD_TICK, FaultFound, FirmwareConfig, FirmwareEvent, Inputs, StateChanged
+from wavewrap_sim.firmware_config import (
+    CONTROL_PERIOD_TICK,
+    FaultFound,
+    FirmwareConfig,
+    FirmwareEvent,
+    Inputs,
+    LightShown,
+    StateChanged,
+)
 from wavewrap_sim.guards import Guards
 from wavewrap_sim.pressure_control import Drive, PressureControl
 from wavewrap_sim.scene import ALL_CHAMBERS, Finding
@@ -194,6 +202,13 @@ class Device:
             return Result.QUEUE_FULL, self._queue.free
         self._queue.extend(steps)
         return Result.OK, self._queue.free
+
+    def identify(self, count: int, command: Identify) -> Refusal:
+        """Show the light; in any state, for it moves nothing."""
+        if command.for_s > limits.IDENTIFY_MAX_S:
+            return Result.OUT_OF_RANGE, 0
+        self._events.append(LightShown(count % TICK_MODULUS, command.for_s))
+        return Result.OK, 0
 
     def acknowledge(self, count: int, command: Acknowledge) -> Refusal:
         """Clear the latch when its cause is gone."""

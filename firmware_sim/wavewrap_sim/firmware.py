@@ -16,6 +16,7 @@ from wavewrap_protocol.commands import (
     ControlWrite,
     End,
     Flush,
+    Identify,
     Plan,
     Renew,
     Replay,
@@ -224,6 +225,8 @@ class Firmware:
                 return self._device.flush(count, command)
             case Acknowledge():
                 return self._device.acknowledge(count, command)
+            case Identify():
+                return self._device.identify(count, command)
             case Stream():
                 if command.enabled > 1:
                     return Result.OUT_OF_RANGE, 0

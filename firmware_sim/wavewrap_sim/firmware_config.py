@@ -20,6 +20,7 @@ __all__ = [
     "FirmwareConfig",
     "FirmwareEvent",
     "Inputs",
+    "LightShown",
     "Outgoing",
     "SensorFigures",
     "StateChanged",
@@ -137,4 +138,12 @@ class FaultFound:
     value_cmmhg: int
 
 
-FirmwareEvent = StepDone | StateChanged | FaultFound
+@dataclass(frozen=True, slots=True)
+class LightShown:
+    """For the caller's log: the wrap shows its light for ``for_s`` from now on; 0 puts it out."""
+
+    tick: int
+    for_s: int
+
+
+FirmwareEvent = StepDone | StateChanged | FaultFound | LightShown

@@ -3,7 +3,7 @@
 from dataclasses import asdict, dataclass
 from typing import ClassVar
 
-__all__ = ["FaultEntry", "LogEntry", "PairingEntry", "PressureEntry", "StateEntry", "StepEntry"]
+__all__ = ["FaultEntry", "LightEntry", "LogEntry", "PairingEntry", "PressureEntry", "StateEntry", "StepEntry"]
 
 JsonValue = str | int | float | list[float]
 
@@ -74,4 +74,12 @@ class PairingEntry(_Entry):
     central: str = ""
 
 
-LogEntry = StepEntry | StateEntry | FaultEntry | PressureEntry | PairingEntry
+@dataclass(frozen=True, slots=True)
+class LightEntry(_Entry):
+    """The wrap shows its light for ``for_s`` from then on; 0 puts it out."""
+
+    KIND: ClassVar[str] = "light"
+    for_s: int
+
+
+LogEntry = StepEntry | StateEntry | FaultEntry | PressureEntry | PairingEntry | LightEntry

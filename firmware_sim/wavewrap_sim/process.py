@@ -30,7 +30,7 @@ from wavewrap_sim.gatt import WrapPeripheral
 from wavewrap_sim.gatt_security import SecurityMode
 from wavewrap_sim.hci_pipe import host_on
 from wavewrap_sim.hci_server import HciServer
-from wavewrap_sim.log import LogEntry, PairingEntry
+from wavewrap_sim.log import LightEntry, LogEntry, PairingEntry
 from wavewrap_sim.pairing_window import PASSKEYS, WINDOW_S, WrapPairing
 from wavewrap_sim.scenario import Fade, Scenario
 from wavewrap_sim.wrap import SimulatedWrap, WrapSettings
@@ -139,11 +139,11 @@ class Console:
 async def serve(
     settings: SimulatorSettings,
     announce: Callable[[Announcement], None],
-    show: Callable[[PairingEntry], None],
+    show: Callable[[PairingEntry | LightEntry], None],
     stop: asyncio.Event,
     console: Console,
 ) -> None:
-    """Run until ``stop``. ``show`` gets what the displays show. Raises :class:`OSError` when port, log or bonds file cannot be had."""
+    """Run until ``stop``. ``show`` gets what is shown. Raises :class:`OSError` when port, log or bonds file cannot be had."""
     fastest_kernel()  # which may have to be compiled first, and no wrap's time runs meanwhile
     with nullcontext() if settings.log_path is None else settings.log_path.open("w", encoding="utf-8") as file:
         await _serve(settings, announce, show, stop, console, _LogFile(file))
@@ -162,14 +162,14 @@ def _pairing_of(
 async def _serve(
     settings: SimulatorSettings,
     announce: Callable[[Announcement], None],
-    show: Callable[[PairingEntry], None],
+    show: Callable[[PairingEntry | LightEntry], None],
     stop: asyncio.Event,
     console: Console,
     log: _LogFile,
 ) -> None:
     def tell(entry: LogEntry) -> None:
         log.write(entry)
-        if isinstance(entry, PairingEntry):
+        if isinstance(entry, PairingEntry | LightEntry):
             show(entry)
 
     loop = asyncio.get_running_loop()
@@ -181,7 +181,7 @@ async def _serve(
     async with _on_dongles(settings.dongles, failed) if settings.dongles else _on_virtual_air(settings) as (radio, places):
         peripherals: list[WrapPeripheral] = []
         for index, (wrap_settings, place) in enumerate(zip(made, places, strict=True)):
-            wrap = SimulatedWrap(wrap_settings, loop.time(), log.write)
+            wrap = SimulatedWrap(wrap_settings, loop.time(), tell)
             address = f"F0:57:52:{settings.seed % 256:02X}:00:{index + 1:02X}"
             peripheral = WrapPeripheral(wrap, place.host, address, loop.time, pairings[index], place.lose_links)
             peripherals.append(peripheral)

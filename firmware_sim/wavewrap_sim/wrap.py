@@ -22,10 +22,10 @@ from wavewrap_sim.electronics import Electronics
 from wavewrap_sim.fault_player import FaultPlayer
 from wavewrap_sim.faults import Fault, require_chambers
 from wavewrap_sim.firmware import Inputs, Outgoing
-from wavewrap_sim.firmware_config import FaultFound, StateChanged, StepDone
+from wavewrap_sim.firmware_config import FaultFound, LightShown, StateChanged, StepDone
 from wavewrap_sim.firmware_from_board import firmware_config
 from wavewrap_sim.from_board import battery_of, manifold_sensor_of, plant_of, sensors_of
-from wavewrap_sim.log import FaultEntry, LogEntry, PressureEntry, StateEntry, StepEntry
+from wavewrap_sim.log import FaultEntry, LightEntry, LogEntry, PressureEntry, StateEntry, StepEntry
 from wavewrap_sim.pneumatics import MAX_SUBSTEP_S, Plant
 from wavewrap_sim.pong_queue import DITHER_TICKS
 from wavewrap_sim.protection import protection_of
@@ -227,6 +227,8 @@ class SimulatedWrap:
                     self._log(StepEntry(serial, host_s, seq, chamber, planned_tick, actual_tick, outcome.name.lower()))
                 case StateChanged(tick, state, cause):
                     self._log(StateEntry(serial, self._host_s_of(tick), state.name.lower(), cause.name.lower()))
+                case LightShown(tick, for_s):
+                    self._log(LightEntry(serial, self._host_s_of(tick), for_s))
                 case FaultFound(tick, fault, chamber, value_cmmhg):
                     self._log(FaultEntry(serial, self._host_s_of(tick), fault.name.lower(), chamber, cmmhg_to_mmhg(value_cmmhg)))
 

@@ -4,10 +4,16 @@ A page of any other site can reach a loopback port. Without these checks it coul
 """
 
 import hmac
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from urllib.parse import urlsplit
 
-__all__ = ["HEADERS", "Access"]
+from wavewrap_dashboard.login import Login
+
+__all__ = ["HEADERS", "LOOPBACK_NAMES", "Access"]
+
+LOOPBACK_NAMES = ("127.0.0.1", "localhost", "[::1]")
+HTTPS_PORT = 443
+"""A browser leaves it out."""
 
 HEADERS = {
     # uPlot sets styles through the DOM, which this policy lets it do; no inline style or script runs.
@@ -24,24 +30,33 @@ HEADERS = {
 
 
 class Access:
-    """Made once the port is known."""
+    """Made once the port is known. With a ``login`` the page is behind TLS, under ``names``; without one its token opens it on loopback."""
 
-    def __init__(self, token: str, port: int) -> None:
+    def __init__(self, token: str, port: int, names: Iterable[str] = LOOPBACK_NAMES, login: Login | None = None) -> None:
         self._token = token
-        self._hosts = {f"{name}:{port}" for name in ("127.0.0.1", "localhost", "[::1]")}
-        self.cookie = f"wavewrap-{port}"
+        self.login = login
+        self.scheme = "http" if login is None else "https"
+        self._hosts = {f"{name.lower()}:{port}" for name in names}
+        if port == HTTPS_PORT:
+            self._hosts |= {name.lower() for name in names}
+        # The prefix binds the cookie to this very host, and to TLS (RFC 6265bis 4.1.3.2).
+        self.cookie = f"wavewrap-{port}" if login is None else f"__Host-wavewrap-{port}"
 
     def knows_host(self, headers: Mapping[str, str]) -> bool:
         """Whether the request names this server as itself, and not under a name that somebody else's DNS points here."""
         return headers.get("host", "").lower() in self._hosts
 
     def is_own_page(self, headers: Mapping[str, str]) -> bool:
-        """Whether a page that this server gave out is asking; a browser always says where a WebSocket comes from."""
+        """Whether a page that this server gave out is asking; a browser always says where a WebSocket or a POST comes from."""
         origin = headers.get("origin")
         if origin is None:
             return False
         parts = urlsplit(origin)
-        return parts.scheme == "http" and parts.netloc.lower() == headers.get("host", "").lower() and self.knows_host(headers)
+        return parts.scheme == self.scheme and parts.netloc.lower() == headers.get("host", "").lower() and self.knows_host(headers)
+
+    def lets_in(self, cookie: str | None) -> bool:
+        """Whether the page may be opened with ``cookie``."""
+        return self.is_token(cookie) if self.login is None else self.login.is_session(cookie)
 
     def is_token(self, given: str | None) -> bool:
         """In constant time."""

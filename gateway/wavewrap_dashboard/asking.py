@@ -29,19 +29,19 @@ UNASKED_ANSWERS = "bridge/response/"
 class Asking:
     """``publish`` says whether the broker took it; ``now_unix_s`` is the wall clock that the gateway compares with its own."""
 
-    def __init__(self, publish: Callable[[str, bytes], bool], now_unix_s: Callable[[], float]) -> None:
+    def __init__(self, publish: Callable[[int, str, bytes], bool], now_unix_s: Callable[[], float]) -> None:
         self._publish = publish
         self._now_unix_s = now_unix_s
         self._pending: dict[str, tuple[Page, int, asyncio.TimerHandle]] = {}
 
-    def ask(self, page: Page, number: int, command: str, body: dict[str, Any]) -> None:
-        """Send ``command``; its answer goes to ``page`` under ``number``."""
+    def ask(self, page: Page, number: int, gateway: int, command: str, body: dict[str, Any]) -> None:
+        """Send ``command`` to ``gateway``; its answer goes to ``page`` under ``number``."""
         if len(self._pending) >= PENDING_MAX and command != "stop":
             self._fail(page, number, "busy")
             return
         transaction = secrets.token_hex(8)
         request = {**body, "transaction": transaction, "unix_s": round(self._now_unix_s(), 3), "ttl_s": TTL_S}
-        if not self._publish(f"bridge/request/{command}", json.dumps(request, allow_nan=False).encode()):
+        if not self._publish(gateway, f"bridge/request/{command}", json.dumps(request, allow_nan=False).encode()):
             self._fail(page, number, "broker_down")
             return
         wait_s = ANSWER_S.get(command, ANSWER_DEFAULT_S)

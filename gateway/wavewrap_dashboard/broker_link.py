@@ -35,17 +35,20 @@ _log = logging.getLogger(__name__)
 
 
 class BrokerLink:
-    """``on_message(topic under the base, body, retained)`` and ``on_change(reason)`` (``None``: up) are called in the loop."""
+    """``on_message(gateway, topic under its base, body, retained)`` and ``on_change(reason)`` (``None``: up) are called in the loop.
+
+    A gateway is its place among the base topics of ``address``.
+    """
 
     def __init__(
         self,
         address: BrokerAddress,
         client_id: str,
-        on_message: Callable[[str, bytes, bool], None],
+        on_message: Callable[[int, str, bytes, bool], None],
         on_change: Callable[[str | None], None],
     ) -> None:
         self._address = address
-        self._base = f"{address.base_topic}/"
+        self._bases = [f"{topic}/" for topic in address.base_topics]
         self._on_message = on_message
         self._on_change = on_change
         self._inbox: deque[tuple[str, bytes, bool]] = deque()
@@ -85,11 +88,14 @@ class BrokerLink:
         self._client.disconnect()
         await asyncio.get_running_loop().run_in_executor(None, self._client.loop_stop)
 
-    def publish(self, topic: str, body: bytes) -> bool:
-        """Send on ``topic`` under the base with QoS 1; ``False`` when the broker is not there, and then nothing is sent later either."""
+    def publish(self, gateway: int, topic: str, body: bytes) -> bool:
+        """Send on ``topic`` under the base of ``gateway`` with QoS 1.
+
+        ``False`` when the broker is not there, and then nothing is sent later either.
+        """
         if not self.connected:
             return False
-        return self._client.publish(self._base + topic, body, 1).rc == MQTTErrorCode.MQTT_ERR_SUCCESS
+        return self._client.publish(self._bases[gateway] + topic, body, 1).rc == MQTTErrorCode.MQTT_ERR_SUCCESS
 
     # In paho's thread: note and wake. An exception here would end the thread unseen.
 
@@ -104,7 +110,7 @@ class BrokerLink:
         if reason.is_failure:
             self._call(self._change, f"refused: {reason}")
             return
-        client.subscribe(f"{self._base}#", 1)
+        client.subscribe([(f"{base}#", 1) for base in self._bases])
         self._call(self._change, None)
 
     def _note_disconnect(
@@ -139,7 +145,9 @@ class BrokerLink:
         self._due = False
         while self._inbox:
             topic, body, retained = self._inbox.popleft()
-            self._on_message(topic.removeprefix(self._base), body, retained)
+            for gateway, base in enumerate(self._bases):
+                if topic.startswith(base):
+                    self._on_message(gateway, topic.removeprefix(base), body, retained)
 
 
 def _set_nodelay(_client: Client, _data: object, sock: object) -> None:

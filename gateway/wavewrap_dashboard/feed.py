@@ -36,8 +36,8 @@ OVERVIEW_S = 3600.0
 """One point a second of the running session, which is 60 min at most."""
 
 EVENTS_MAX = 50
-TARGETS_MAX = 70
-"""States come once a second: a little more than the backlog."""
+PATHS_MAX = 70
+"""States, and the paths of targets in them, come once a second: a little more than the backlog."""
 
 WRAPS_MAX = 64
 """Choice: as many as one table holds; a broker that names more is not a gateway's."""
@@ -67,11 +67,10 @@ class _Past:
         self.summary: dict[str, Any] | None = None
         self.events: deque[dict[str, Any]] = deque(maxlen=EVENTS_MAX)
         self.batches: deque[tuple[float, dict[str, Any]]] = deque(maxlen=BACKLOG_BATCHES_MAX)
-        self.overview: deque[list[float]] = deque(maxlen=int(OVERVIEW_S / OVERVIEW_PERIOD_S))
-        self.targets: deque[list[float]] = deque(maxlen=TARGETS_MAX)
+        self.overview: deque[list[Any]] = deque(maxlen=int(OVERVIEW_S / OVERVIEW_PERIOD_S))
+        self.paths: deque[dict[str, Any]] = deque(maxlen=PATHS_MAX)
         self.heard_s: float | None = None
         self.state_heard_s: float | None = None
-        self.newest_unix_s: float | None = None
         self.playing = False
 
 
@@ -83,7 +82,6 @@ class Feed:
         self._events: deque[dict[str, Any]] = deque(maxlen=EVENTS_MAX)
         self._wraps: dict[str, _Past] = {}
         self._new: list[dict[str, Any]] = []
-        self.broker_down: str | None = "not connected yet"
         self.unreadable = 0
 
     def take(self, topic: str, body: bytes, now_s: float, *, retained: bool = False) -> dict[str, Any] | None:
@@ -104,11 +102,6 @@ class Feed:
             return self._forget(first, rest)
         return self._read(kinds[rest], body, lambda told: self._take_wrap(first, rest, told, None if retained else now_s))
 
-    def take_broker(self, reason: str | None) -> dict[str, Any]:
-        """The broker came (``None``) or went."""
-        self.broker_down = reason
-        return {"k": "broker", "down": reason}
-
     def take_samples(self) -> dict[str, Any] | None:
         """The samples since the last call, ``None`` when there are none."""
         if not self._new:
@@ -120,7 +113,6 @@ class Feed:
         """All that a new page needs."""
         return {
             "k": "all",
-            "broker": self.broker_down,
             "bridge": self._bridge,
             "events": list(self._events),
             "wraps": {
@@ -131,7 +123,7 @@ class Feed:
                     "events": list(past.events),
                     "batches": [batch for at_s, batch in past.batches if now_s - at_s <= BACKLOG_S],
                     "overview": list(past.overview),
-                    "targets": list(past.targets),
+                    "paths": list(past.paths),
                     "age_s": _age_s(past.heard_s, now_s),
                     "state_age_s": _age_s(past.state_heard_s, now_s),
                 }
@@ -168,8 +160,8 @@ class Feed:
                 if playing and not past.playing:
                     past.overview.clear()
                 past.playing = playing
-                if told.target_mmhg is not None and past.newest_unix_s is not None:
-                    past.targets.append([past.newest_unix_s, *told.target_mmhg])
+                if told.target_path is not None:
+                    past.paths.append(value["target_path"])
                 past.state, past.state_heard_s = value, now_s
             case Availability():
                 past.availability = told.state
@@ -196,13 +188,14 @@ class Feed:
         if told.replay or told.historical:
             return
         past.heard_s = now_s
-        past.newest_unix_s = told.unix_s
         if (
             past.playing
             and told.unix_s is not None
             and (not past.overview or not -1.0 <= told.unix_s - past.overview[-1][0] < OVERVIEW_PERIOD_S)
         ):
-            past.overview.append([round(told.unix_s, 2), *(round(row[-1], 1) for row in told.pressure_mmhg if row)])
+            measured = [round(row[-1], 1) for row in told.pressure_mmhg if row]
+            targets = (past.state or {}).get("target_mmhg") or [None] * len(measured)
+            past.overview.append([round(told.unix_s, 2), *measured, *targets])
 
     def _forget(self, name: str, part: str) -> dict[str, Any] | None:
         """Its retained message was cleared: the wrap is called something else now, or no longer known."""

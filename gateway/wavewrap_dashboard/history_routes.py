@@ -31,8 +31,8 @@ def history_routes(access: Access, history: HistoryService | None) -> list[Route
     promised: dict[str, FileAnswer] = {}
 
     async def ask(request: Request) -> Response:
-        if not access.is_own_page(request.headers) or not access.is_token(request.cookies.get(access.cookie)):
-            return _refuse(403, "forbidden", "this is for the page of this server only: open it with its link")
+        if not access.is_own_page(request.headers) or not access.lets_in(request.cookies.get(access.cookie)):
+            return _refuse(403, "forbidden", "this is for the page of this server only: open it with its link, or log in")
         name = request.path_params["name"]
         row = ASKS.get(name)
         if row is None:
@@ -58,7 +58,7 @@ def history_routes(access: Access, history: HistoryService | None) -> list[Route
         return Response(answer, media_type="application/json", headers={"cache-control": "no-store"})
 
     async def send_file(request: Request) -> Response:
-        if not access.is_token(request.cookies.get(access.cookie)):
+        if not access.lets_in(request.cookies.get(access.cookie)):
             return PlainTextResponse("forbidden\n", 403)
         file = promised.pop(request.path_params["key"], None)
         path = None if file is None or history is None else history.take_file(file.key)

@@ -25,9 +25,10 @@ class Live:
 
     def __init__(self, address: BrokerAddress, client_id: str, clock: Callable[[], float], now_unix_s: Callable[[], float]) -> None:
         self._clock = clock
-        self._base_topic = address.base_topic
-        self._feed = Feed()
+        self._base_topics = address.base_topics
+        self._feeds = [Feed() for _ in address.base_topics]
         self._hub = Hub()
+        self._broker_down: str | None = "not connected yet"
         self._link = BrokerLink(address, client_id, self._take, self._on_broker)
         self._asking = Asking(self._link.publish, now_unix_s)
 
@@ -38,12 +39,14 @@ class Live:
             next_push_s = next_beat_s = self._clock()
             while True:
                 now_s = self._clock()
-                samples = self._feed.take_samples()
-                if samples is not None:
-                    self._hub.send_samples(samples)
+                for gateway, feed in enumerate(self._feeds):
+                    samples = feed.take_samples()
+                    if samples is not None:
+                        self._hub.send_samples({"g": gateway, **samples})
                 if now_s >= next_beat_s:
                     next_beat_s = now_s + BEAT_PERIOD_S
-                    self._hub.send_state({"k": "beat", "lost": self._link.dropped, "unreadable": self._feed.unreadable})
+                    unreadable = sum(feed.unreadable for feed in self._feeds)
+                    self._hub.send_state({"k": "beat", "lost": self._link.dropped, "unreadable": unreadable})
                 # The pace is kept over a late wake-up, and not caught up on after a stall.
                 next_push_s = max(next_push_s + PUSH_PERIOD_S, now_s)
                 await asyncio.sleep(next_push_s - now_s)
@@ -54,8 +57,10 @@ class Live:
     def open_page(self, hello: dict[str, Any]) -> Page:
         """A page was opened: it gets everything, then what is new."""
         page = self._hub.add()
-        page.put_state(encode({"k": "hello", "base_topic": self._base_topic, **hello}))
-        page.put_state(encode(self._feed.snapshot(self._clock())))
+        page.put_state(encode({"k": "hello", "base_topics": self._base_topics, **hello}))
+        page.put_state(encode({"k": "broker", "down": self._broker_down}))
+        for gateway, feed in enumerate(self._feeds):
+            page.put_state(encode({"g": gateway, **feed.snapshot(self._clock())}))
         return page
 
     def close_page(self, page: Page) -> None:
@@ -63,17 +68,21 @@ class Live:
         self._hub.remove(page)
 
     def ask(self, page: Page, asked: Asked) -> None:
-        """Hand a request on."""
-        self._asking.ask(page, asked.id, asked.command, asked.body)
+        """Hand a request on; one for a gateway that is none of these is told so."""
+        if asked.gateway >= len(self._feeds):
+            page.put_state(encode({"k": "answer", "id": asked.id, "fail": "malformed"}))
+            return
+        self._asking.ask(page, asked.id, asked.gateway, asked.command, asked.body)
 
-    def _take(self, topic: str, body: bytes, retained: bool) -> None:
+    def _take(self, gateway: int, topic: str, body: bytes, retained: bool) -> None:
         if topic.startswith(UNASKED_ANSWERS):
             if not retained:
                 self._asking.take_answer(body)
             return
-        told = self._feed.take(topic, body, self._clock(), retained=retained)
+        told = self._feeds[gateway].take(topic, body, self._clock(), retained=retained)
         if told is not None:
-            self._hub.send_state(told)
+            self._hub.send_state({"g": gateway, **told})
 
     def _on_broker(self, reason: str | None) -> None:
-        self._hub.send_state(self._feed.take_broker(reason))
+        self._broker_down = reason
+        self._hub.send_state({"k": "broker", "down": reason})

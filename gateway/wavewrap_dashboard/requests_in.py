@@ -4,9 +4,9 @@ Not responsible for whether the gateway carries it out (it judges again) nor for
 """
 
 import json
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from wavewrap_protocol.requests import REQUESTS, CommandName
 
@@ -43,12 +43,13 @@ class Check(BaseModel):
 
 
 class Asked(BaseModel):
-    """One message of a page."""
+    """One message of a page; ``gateway`` is the place of the one that is meant among the base topics."""
 
     model_config = ConfigDict(extra="forbid", strict=True)
 
     id: int
     command: str
+    gateway: Annotated[int, Field(ge=0)] = 0
     body: dict[str, Any] = {}
     check: Check | None = None
 

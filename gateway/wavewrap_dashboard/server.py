@@ -17,6 +17,7 @@ from wavewrap_dashboard.history import HistoryService
 from wavewrap_dashboard.history_routes import history_routes
 from wavewrap_dashboard.hub import Page, encode
 from wavewrap_dashboard.live import Live
+from wavewrap_dashboard.login_routes import login_routes
 from wavewrap_dashboard.requests_in import AskedError, read_message
 from wavewrap_protocol import __version__
 
@@ -30,7 +31,7 @@ MISSING_BUNDLE = (
 )
 
 WRONG_TOKEN = "This page is opened with the link that 'wavewrap dashboard' or 'wavewrap demo' printed: use that one.\n"
-WRONG_HOST = "This server answers on 127.0.0.1 and localhost only.\n"
+WRONG_HOST = "This server answers under its own address and names only.\n"
 
 COOKIE_DAYS = 30
 
@@ -55,6 +56,8 @@ def make_app(
     """The ASGI application."""
 
     async def enter(request: Request) -> Response:
+        if access.login is not None:
+            return RedirectResponse("/login", 303)
         if not access.is_token(request.path_params["token"]):
             return PlainTextResponse(WRONG_TOKEN, 403)
         answer = RedirectResponse("/", 303)
@@ -64,9 +67,12 @@ def make_app(
         return answer
 
     async def page(request: Request) -> Response:
-        if not access.is_token(request.cookies.get(access.cookie)):
-            return PlainTextResponse(WRONG_TOKEN, 403)
-        index = bundle / "index.html"
+        if not access.lets_in(request.cookies.get(access.cookie)):
+            return RedirectResponse("/login", 303) if access.login is not None else PlainTextResponse(WRONG_TOKEN, 403)
+        return file("index.html")
+
+    def file(name: str) -> Response:
+        index = bundle / name
         if not index.is_file():
             return PlainTextResponse(MISSING_BUNDLE, 503)
         return FileResponse(index, media_type="text/html", headers={"cache-control": "no-cache"})
@@ -80,11 +86,11 @@ def make_app(
         return FileResponse(path, media_type=kind, headers={"cache-control": "public, max-age=31536000, immutable"})
 
     async def socket(websocket: WebSocket) -> None:
-        if not access.is_own_page(websocket.headers) or not access.is_token(websocket.cookies.get(access.cookie)):
+        if not access.is_own_page(websocket.headers) or not access.lets_in(websocket.cookies.get(access.cookie)):
             await websocket.close(1008)
             return
         await websocket.accept()
-        page = live.open_page({"version": __version__, "check_before_start": check_before_start})
+        page = live.open_page({"version": __version__, "check_before_start": check_before_start, "login": access.login is not None})
         sending = asyncio.create_task(_send(websocket, page))
         try:
             await _receive(websocket, live, page, check_before_start)
@@ -94,6 +100,7 @@ def make_app(
             await asyncio.gather(sending, return_exceptions=True)
 
     routes = [
+        *([] if access.login is None else login_routes(access, access.login, lambda: file("login.html"))),
         Route("/enter/{token}", enter),
         *(Route(path, page) for path in PAGES),
         *history_routes(access, history),

@@ -12,6 +12,7 @@ export default defineConfig({
     assetsInlineLimit: 0,
     modulePreload: { polyfill: false },
     target: "es2022",
+    rolldownOptions: { input: ["index.html", "login.html"].map((name) => fileURLToPath(new URL(name, import.meta.url))) },
   },
   plugins: [
     {

@@ -23,6 +23,7 @@ __all__ = [
     "ControlWrite",
     "End",
     "Flush",
+    "Identify",
     "Plan",
     "Renew",
     "Replay",
@@ -112,8 +113,16 @@ class Reports(Command):
     first: int
 
 
+@message("B")
+class Identify(Command):
+    """Show the wrap's light for ``for_s``, so that a person sees which wrap it is; 0 puts it out. Nothing else of the wrap moves."""
+
+    OPCODE = Opcode.IDENTIFY
+    for_s: int
+
+
 COMMANDS: dict[Opcode, type[Command]] = {
-    command.OPCODE: command for command in (Arm, Renew, End, Flush, Stream, Acknowledge, Replay, Reports)
+    command.OPCODE: command for command in (Arm, Renew, End, Flush, Stream, Acknowledge, Replay, Reports, Identify)
 }
 
 

@@ -14,6 +14,7 @@ class Opcode(IntEnum):
     ACKNOWLEDGE = 0x06
     REPLAY = 0x07
     REPORTS = 0x08
+    IDENTIFY = 0x09
     PLAN = 0x10
 
 

@@ -68,6 +68,9 @@ asks for 56 of 80 mmHg there."""
 EASE_SECOND_PCT = 85
 """The same for the second compression. Choice: the strongest shipped preset asks for 63 of 80 mmHg."""
 
+IDENTIFY_MAX_S = 60
+"""Choice: as long as somebody looks for the wrap."""
+
 RAMP_MAX_MS = 60_000
 """Longest ramp of one step. Choice: as long as the longest shipped cycle."""
 

@@ -56,6 +56,7 @@ __all__ = [
     "SessionSummary",
     "Side",
     "StepCounts",
+    "TargetPath",
     "Telemetry",
     "Topic",
     "WrapEvent",
@@ -217,6 +218,13 @@ class LinkCounts(Payload):
     garbled: int
 
 
+class TargetPath(Payload):
+    """Set-points as corners of straight lines: each point has seconds after ``unix_s``, then a set-point a chamber."""
+
+    unix_s: float
+    points: list[list[float]]
+
+
 class WrapState(Payload):
     """``<wrap>``, retained, on change and at most 1 Hz. Reports only what the device said; ``null`` is not known or stale."""
 
@@ -232,6 +240,9 @@ class WrapState(Payload):
     fault: str | None
     pressure_mmhg: list[float] | None
     target_mmhg: list[float] | None
+    target_path: TargetPath | None = None
+    timing_ms: Quantiles | None = None
+    rssi_dbm: int | None = None
     battery_pct: int | None
     clock: ClockQuality | None
     session: SessionProgress | None

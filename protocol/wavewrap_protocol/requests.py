@@ -10,6 +10,7 @@ from typing import Annotated, NamedTuple
 
 from pydantic import Field, StringConstraints
 
+from wavewrap_protocol.limits import CHAMBERS_MAX, IDENTIFY_MAX_S
 from wavewrap_protocol.payloads import Payload, WrapId
 from wavewrap_protocol.responses import (
     HealthResponse,
@@ -33,6 +34,7 @@ __all__ = [
     "CommandName",
     "ForgetRequest",
     "HealthRequest",
+    "IdentifyRequest",
     "PairRequest",
     "PauseRequest",
     "ProgramsRequest",
@@ -76,6 +78,7 @@ class CommandName(StrEnum):
     BOOST = "boost"
     STOP = "stop"
     ACKNOWLEDGE = "acknowledge"
+    IDENTIFY = "identify"
     SELECT = "select"
     RENAME = "rename"
     FORGET = "forget"
@@ -151,6 +154,13 @@ class AcknowledgeRequest(Request):
     fault: str
 
 
+class IdentifyRequest(Request):
+    """Show the light of ``wrap``; 0 puts it out."""
+
+    wrap: WrapName
+    for_s: int = Field(default=10, ge=0, le=IDENTIFY_MAX_S)
+
+
 class SelectRequest(Request):
     """What a start without program or length takes from now on; a key that is left out stays as it is."""
 
@@ -172,7 +182,9 @@ class ForgetRequest(Request):
 
 
 class ProgramsRequest(Request):
-    """List the programs."""
+    """List the programs; with ``chambers`` also what each is on wraps with so many."""
+
+    chambers: int | None = Field(default=None, ge=1, le=CHAMBERS_MAX)
 
 
 class SessionsRequest(Request):
@@ -202,6 +214,7 @@ REQUESTS: dict[CommandName, RequestTopic] = {
     CommandName.BOOST: RequestTopic(BoostRequest, SessionResponse, True),
     CommandName.STOP: RequestTopic(StopRequest, StopResponse, False),
     CommandName.ACKNOWLEDGE: RequestTopic(AcknowledgeRequest, WrapResponse, True),
+    CommandName.IDENTIFY: RequestTopic(IdentifyRequest, WrapResponse, False),
     CommandName.SELECT: RequestTopic(SelectRequest, SelectionResponse, True),
     CommandName.RENAME: RequestTopic(RenameRequest, WrapResponse, False),
     CommandName.FORGET: RequestTopic(ForgetRequest, WrapResponse, False),

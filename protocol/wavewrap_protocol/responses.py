@@ -14,6 +14,7 @@ __all__ = [
     "PairResponse",
     "PastSession",
     "ProgramInfo",
+    "ProgramPreview",
     "ProgramsData",
     "ProgramsResponse",
     "Reason",
@@ -135,13 +136,24 @@ class SelectionResponse(Response):
 
 
 class WrapResponse(Response):
-    """To ``acknowledge``, ``rename`` and ``forget``: the wrap that it was about."""
+    """To ``acknowledge``, ``identify``, ``rename`` and ``forget``: the wrap that it was about."""
 
     data: KnownWrapInfo | None = None
 
 
+class ProgramPreview(Payload):
+    """The wave of a program as the gateway plays it: for each chamber the corners ``(t_s, mmhg)`` of one cycle at full pressure."""
+
+    cycle_s: float
+    soft_pct: list[float]
+    peaks_mmhg: list[float]
+    ceiling_mmhg: float
+    left: list[list[list[float]]]
+    right: list[list[list[float]]]
+
+
 class ProgramInfo(Payload):
-    """A program that can be started."""
+    """A program that can be started. ``unfit`` says why it cannot be played on the wraps asked for."""
 
     name: str
     title: str
@@ -149,6 +161,8 @@ class ProgramInfo(Payload):
     pattern: str
     duration_min: float
     pressure_mmhg: float
+    preview: ProgramPreview | None = None
+    unfit: str | None = None
 
 
 class ProgramsData(Payload):

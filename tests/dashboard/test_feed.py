@@ -5,8 +5,8 @@ import json
 from hypothesis import given
 from hypothesis import strategies as st
 
-from wavewrap_dashboard.feed import BACKLOG_S, EVENTS_MAX, WRAPS_MAX, Feed
-from wavewrap_protocol.payloads import LinkCounts, SessionProgress, Side, Telemetry, WrapEvent, WrapState
+from wavewrap_dashboard.feed import BACKLOG_S, EVENTS_MAX, PATHS_MAX, WRAPS_MAX, Feed
+from wavewrap_protocol.payloads import LinkCounts, SessionProgress, Side, TargetPath, Telemetry, WrapEvent, WrapState
 
 PERIOD_MS = 20
 SAMPLES = 10
@@ -28,7 +28,7 @@ def batch(number: int, *, replay: bool = False, wrap: str = "left-leg") -> bytes
     return told.model_dump_json().encode()
 
 
-def state(session: str | None) -> bytes:
+def state(session: str | None, begins_s: float = 1000.0) -> bytes:
     progress = None
     if session is not None:
         progress = SessionProgress(program="calf-wave", state=session, elapsed_s=1.0, duration_s=60.0, cycle=1, cycles=2)
@@ -44,6 +44,7 @@ def state(session: str | None) -> bytes:
         fault=None,
         pressure_mmhg=[1.0, 2.0],
         target_mmhg=None if session is None else [40.0, 0.0],
+        target_path=None if session is None else TargetPath(unix_s=begins_s, points=[[0.0, 40.0, 0.0], [2.5, 40.0, 10.0]]),
         battery_pct=80,
         clock=None,
         counts=LinkCounts(**dict.fromkeys(LinkCounts.model_fields, 0)),
@@ -92,19 +93,19 @@ def test_the_whole_session_is_kept_a_point_a_second_from_its_start_on() -> None:
         feed.take("left-leg/telemetry", batch(number), number * BATCH_S)
     overview = feed.snapshot(10.0)["wraps"]["left-leg"]["overview"]
     assert len(overview) == 10
-    assert len(overview[0]) == 3
+    assert overview[0][3:] == [40.0, 0.0]  # the targets behind the pressures
     feed.take("left-leg", state("ended"), 11.0)
     feed.take("left-leg", state("running"), 12.0)
     assert feed.snapshot(12.0)["wraps"]["left-leg"]["overview"] == []
 
 
-def test_targets_stand_at_the_time_of_the_samples() -> None:
+def test_a_new_page_gets_the_paths_of_the_targets_and_no_more_than_it_draws() -> None:
     feed = Feed()
-    feed.take("left-leg", state("running"), 0.0)
-    assert feed.snapshot(0.0)["wraps"]["left-leg"]["targets"] == []  # no sample yet, so no time
-    feed.take("left-leg/telemetry", batch(0), 0.1)
-    feed.take("left-leg", state("running"), 1.0)
-    assert feed.snapshot(1.0)["wraps"]["left-leg"]["targets"] == [[1000.0, 40.0, 0.0]]
+    for number in range(2 * PATHS_MAX):
+        feed.take("left-leg", state("running", begins_s=1000.0 + number), float(number))
+    paths = feed.snapshot(0.0)["wraps"]["left-leg"]["paths"]
+    assert len(paths) == PATHS_MAX
+    assert paths[-1] == {"unix_s": 1000.0 + 2 * PATHS_MAX - 1, "points": [[0.0, 40.0, 0.0], [2.5, 40.0, 10.0]]}
 
 
 def test_states_and_events_are_told_at_once_and_kept_bounded() -> None:

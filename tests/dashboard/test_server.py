@@ -44,14 +44,15 @@ def get(url: str, **headers: str) -> tuple[int, dict[str, str], str]:
             return answer.code, {key.lower(): value for key, value in answer.headers.items()}, answer.read().decode()
 
 
-def settings(port: int) -> DashboardSettings:
-    return DashboardSettings.model_validate({"broker": {"host": "127.0.0.1", "port": port}, "token": TOKEN})
+def settings(port: int, *base_topics: str) -> DashboardSettings:
+    broker = {"host": "127.0.0.1", "port": port, "base_topics": base_topics or ("wavewrap",)}
+    return DashboardSettings.model_validate({"broker": broker, "token": TOKEN})
 
 
 @asynccontextmanager
-async def served(broker: Mosquitto) -> AsyncIterator[str]:
+async def served(broker: Mosquitto, *base_topics: str) -> AsyncIterator[str]:
     """The page's address without its token."""
-    async with open_dashboard(settings(broker.port)) as dashboard:
+    async with open_dashboard(settings(broker.port, *base_topics)) as dashboard:
         address, _, token = dashboard.url.rpartition("/enter/")
         assert token == TOKEN
         yield address
@@ -81,8 +82,7 @@ class Browser:
 
     async def until_up(self) -> None:
         """The server has its broker: it says so in what a new page gets, or when it comes."""
-        if (await self.until("all"))["broker"] is not None:
-            await self.until("broker", down=None)
+        await self.until("broker", down=None)
 
     async def ask(self, number: int, command: str, body: dict[str, Any] | None = None, **more: Any) -> None:
         await self._socket.send(json.dumps({"id": number, "command": command, "body": body or {}, **more}))
@@ -167,11 +167,31 @@ def test_a_request_goes_out_with_its_expiry_and_its_answer_comes_back_to_who_ask
     asyncio.run(work())
 
 
+def test_of_several_gateways_each_is_heard_and_asked_apart(tmp_path: Path) -> None:
+    async def work() -> None:
+        with run_mosquitto(tmp_path) as broker:
+            async with served(broker, "wavewrap", "gym/a") as address, Collector(broker.port, "#") as heard, page_of(address) as page:
+                assert (await page.until("hello"))["base_topics"] == ["wavewrap", "gym/a"]
+                await page.until_up()
+                await asyncio.to_thread(single, "gym/a/bridge/state", '{"state":"online"}', 1, port=broker.port)
+                assert (await page.until("bridge", g=1))["v"] == {"state": "online"}
+                await page.ask(1, "stop", gateway=1)
+                body = json.loads(await first_on(heard, "gym/a/bridge/request/stop"))
+                answer = {"status": "ok", "transaction": body["transaction"], "data": None}
+                await asyncio.to_thread(single, "gym/a/bridge/response/stop", json.dumps(answer), 1, port=broker.port)
+                assert (await page.until("answer", id=1))["v"]["status"] == "ok"
+                assert heard.bodies("wavewrap/bridge/request/stop") == []
+                await page.ask(2, "stop", gateway=2)
+                assert (await page.until("answer", id=2))["fail"] == "malformed"
+
+    asyncio.run(work())
+
+
 def test_without_a_broker_it_says_so_and_comes_back_with_it(tmp_path: Path) -> None:
     async def work() -> None:
         broker = Mosquitto(tmp_path)
         async with served(broker) as address, page_of(address) as page:
-            assert (await page.until("all"))["broker"] is not None
+            assert (await page.until("broker"))["down"] is not None
             await page.ask(1, "stop")
             assert (await page.until("answer"))["fail"] == "broker_down"
             broker.start()

@@ -11,6 +11,7 @@ from wavewrap_protocol.commands import (
     ControlWrite,
     End,
     Flush,
+    Identify,
     Plan,
     Renew,
     Replay,
@@ -23,6 +24,7 @@ from wavewrap_protocol.enums import Cause, DeviceState, Opcode, Result, StepOutc
 from wavewrap_protocol.errors import UsageError
 from wavewrap_protocol.reports import Answer, Capabilities, StateReport, TimePong
 from wavewrap_protocol.units import TICK_MODULUS, tick_difference
+from wavewrap_sim.firmware_config import LightShown
 from wavewrap_sim.pong_queue import DITHER_TICKS, WAITING_MAX
 
 
@@ -89,6 +91,7 @@ def test_pings_beyond_what_waits_are_dropped_and_a_lost_link_forgets_them() -> N
         (Flush(1, 0), Result.WRONG_STATE),
         (Acknowledge(0), Result.WRONG_STATE),
         (Stream(2, 0), Result.OUT_OF_RANGE),
+        (Identify(61), Result.OUT_OF_RANGE),
         (Replay(0x04, 5, 4), Result.OUT_OF_RANGE),
         (Replay(0x05, 0, 4), Result.NOT_AVAILABLE),
         (Replay(0x04, 900, 901), Result.NOT_AVAILABLE),
@@ -99,6 +102,19 @@ def test_refused_while_idle(command: Command, result: Result) -> None:
     bench.run(1.0)
     assert bench.command(command).result is result
     assert bench.firmware.state is DeviceState.IDLE
+
+
+def test_identify_shows_a_light_in_any_state_and_moves_nothing() -> None:
+    bench = FirmwareBench()
+    bench.run(1.0)
+    bench.firmware.take_events()
+    for state in (DeviceState.IDLE, DeviceState.ARMED):
+        drive = bench.firmware.drive
+        assert bench.command(Identify(15)).result is Result.OK
+        assert (bench.firmware.state, bench.firmware.drive) == (state, drive)
+        assert [event.for_s for event in bench.firmware.take_events() if isinstance(event, LightShown)] == [15]
+        if state is DeviceState.IDLE:
+            bench.arm()
 
 
 def test_arm_needs_rest_charge_and_a_zero() -> None:

@@ -158,7 +158,7 @@ async def _second_tab(context: BrowserContext, url: str, story: Story) -> None:
     await _until(lambda: other.locator(".wrap:not(.stale)").count(), 2)
     await _until(lambda: _highest(other), True)
     # What the new tab was given of the past, before it could have heard it itself.
-    story.told["gaps in a new tab"] = await other.locator(".facts dd").nth(3).inner_text()
+    story.told["gaps in a new tab"] = await other.locator("[data-fact=gaps]").first.inner_text()
     await other.close()
 
 

@@ -10,25 +10,25 @@ PINNED = {
         "WireRangeError"
     ),
     codec: "FROM_DEVICE TO_DEVICE DeviceMessage GatewayMessage",
-    commands: "COMMANDS Acknowledge Arm Command ControlWrite End Flush Plan Renew Replay Reports Step Stop Stream TimePing",
+    commands: "COMMANDS Acknowledge Arm Command ControlWrite End Flush Identify Plan Renew Replay Reports Step Stop Stream TimePing",
     reports: "Answer Capabilities FaultReport Report StateReport StepRecord StepsReport Telemetry TimePong decode_report frame_wait_ticks",
     states: "PRESSURISING TRANSITIONS DeviceEvent next_state",
     payloads: (
         "TOPICS Availability BridgeEvent BridgeHealth BridgeInfo BridgeState ChamberFigures ClockQuality Cycles Devices "
         "EndedHow FindingRecord Histogram JournalDue JournalQuestion Moment MqttCounts OccasionKind OutboxHealth Pacing Payload "
-        "ProcessFigures Quantiles SampleAccount SampleCounts Selection SessionProgress SessionSummary Side StepCounts Telemetry "
-        "Topic WrapEvent "
+        "ProcessFigures Quantiles SampleAccount SampleCounts Selection SessionProgress SessionSummary Side StepCounts TargetPath "
+        "Telemetry Topic WrapEvent "
         "WrapId WrapInfo WrapState WrapSummary"
     ),
     requests: (
-        "REQUESTS REQUEST_MAX_BYTES TTL_MAX_S AcknowledgeRequest BoostRequest CommandName ForgetRequest HealthRequest PairRequest "
-        "PauseRequest ProgramsRequest RenameRequest Request RequestTopic ResumeRequest ScanRequest SelectRequest SessionsRequest "
-        "StartRequest StopRequest Transaction"
+        "REQUESTS REQUEST_MAX_BYTES TTL_MAX_S AcknowledgeRequest BoostRequest CommandName ForgetRequest HealthRequest IdentifyRequest "
+        "PairRequest PauseRequest ProgramsRequest RenameRequest Request RequestTopic ResumeRequest ScanRequest SelectRequest "
+        "SessionsRequest StartRequest StopRequest Transaction"
     ),
     responses: (
-        "HealthData HealthResponse HeardWrap KnownWrapInfo PairData PairResponse PastSession ProgramInfo ProgramsData ProgramsResponse "
-        "Reason Response RunningSession ScanData ScanResponse SelectionResponse SessionResponse SessionsData SessionsResponse StopData "
-        "StopResponse WrapHealth WrapResponse"
+        "HealthData HealthResponse HeardWrap KnownWrapInfo PairData PairResponse PastSession ProgramInfo ProgramPreview ProgramsData "
+        "ProgramsResponse Reason Response RunningSession ScanData ScanResponse SelectionResponse SessionResponse SessionsData "
+        "SessionsResponse StopData StopResponse WrapHealth WrapResponse"
     ),
 }
 

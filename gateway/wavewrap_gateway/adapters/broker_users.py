@@ -1,4 +1,4 @@
-"""Who may log in to the gateway's own broker: one line a user, name and argon2 hash, as amqtt reads it."""
+"""Who may log in to the gateway's own broker or to its page: one line a user, name and argon2 hash, as amqtt reads it."""
 
 import re
 from pathlib import Path
@@ -10,7 +10,7 @@ from pydantic import SecretStr
 from wavewrap_gateway.adapters.private_files import read_text_if_there, refuse_open, replace_file
 from wavewrap_protocol.errors import UsageError
 
-__all__ = ["PASSWORD_MIN_CHARACTERS", "set_user"]
+__all__ = ["PASSWORD_MIN_CHARACTERS", "read_users", "set_user"]
 
 PASSWORD_MIN_CHARACTERS = 10
 """Choice: whoever guesses it can start a session."""
@@ -38,3 +38,19 @@ def set_user(path: Path, name: str, password: SecretStr) -> bool:
     hashed = PasswordHash((HASHER,)).hash(password.get_secret_value())
     replace_file(path, "\n".join([*others, f"{name}:{hashed}", ""]))
     return len(others) == len(lines)
+
+
+def read_users(path: Path) -> dict[str, SecretStr]:
+    """The hash of each user. Raises :class:`UsageError` for a file that is not there, open to others, or holds none."""
+    refuse_open(path, "the users of the page")
+    users: dict[str, SecretStr] = {}
+    for number, line in enumerate((read_text_if_there(path) or "").splitlines(), 1):
+        name, _, hashed = line.strip().partition(":")
+        if not line.strip():
+            continue
+        if not _NAME.fullmatch(name) or not hashed.startswith("$argon2"):
+            raise UsageError(f"{path}:{number}: is no user and argon2 hash: make the file with 'wavewrap broker-user'")
+        users[name] = SecretStr(hashed)
+    if not users:
+        raise UsageError(f"{path}: has no user: add one with 'wavewrap broker-user'")
+    return users

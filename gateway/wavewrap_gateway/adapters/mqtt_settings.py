@@ -18,6 +18,10 @@ _ADDRESS = r"^(\[[0-9A-Fa-f:.]+\]|[^\s/@:\[\]]+)(:[0-9]{1,5})?$"
 _PORTS = {"mqtt": 1883, "mqtts": 8883}  # IANA's registered ports of MQTT and secure MQTT
 
 
+BaseTopic = Annotated[str, StringConstraints(pattern=r"^[^/+#$\x00][^/+#\x00]*(/[^/+#\x00]+)*$")]
+"""Under which a gateway speaks."""
+
+
 class MqttSettings(BaseModel):
     """A broker. ``url`` (``mqtt://user:password@host:port`` or ``mqtts://…``) may be given in place of the fields it fills;
     a field given beside it wins. Neither ``repr`` nor an error ever shows the password."""
@@ -37,7 +41,7 @@ class MqttSettings(BaseModel):
     ca_file: Path | None = Field(default=None, description="CA certificates to trust in place of the system's; needs TLS")
     cert_file: Path | None = Field(default=None, description="our certificate, where the broker asks for one; needs TLS and key_file")
     key_file: Path | None = None
-    base_topic: Annotated[str, StringConstraints(pattern=r"^[^/+#$\x00][^/+#\x00]*(/[^/+#\x00]+)*$")] = "wavewrap"
+    base_topic: BaseTopic = "wavewrap"
     version: Literal["auto", "5", "3.1.1"] = Field(default="auto", description="auto tries 5 and falls back to 3.1.1")
 
     @classmethod

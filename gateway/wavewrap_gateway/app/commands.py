@@ -10,22 +10,25 @@ from collections.abc import Coroutine, Sequence
 from typing import Any
 
 from wavewrap_gateway.adapters.ble import BleakRadio
-from wavewrap_gateway.adapters.program_files import find_program, load_program, own_programs, preset_names
+from wavewrap_gateway.adapters.program_files import find_program, load_program
 from wavewrap_gateway.app.config import GatewayConfig
 from wavewrap_gateway.app.fleet import Fleet
 from wavewrap_gateway.app.known_wraps import KnownWrap
+from wavewrap_gateway.app.program_list import list_programs
 from wavewrap_gateway.core.advice import describe_fault
 from wavewrap_gateway.core.link_state import Ready, link_word
 from wavewrap_gateway.core.program import Program
 from wavewrap_gateway.core.request_rules import RefusedError
 from wavewrap_gateway.runtime.acknowledging import acknowledge_fault, ask_fault
 from wavewrap_gateway.runtime.bridge import Bridge
+from wavewrap_gateway.runtime.exchange import require_ok
 from wavewrap_gateway.runtime.pairing_steps import Paired, PairingSteps
 from wavewrap_gateway.runtime.publishing import Publisher
 from wavewrap_gateway.runtime.request_desk import Handler
 from wavewrap_gateway.runtime.session_desk import SessionDesk
 from wavewrap_gateway.runtime.session_runner import SessionRunner
 from wavewrap_gateway.runtime.wrap import Wrap
+from wavewrap_protocol.commands import Identify
 from wavewrap_protocol.enums import Fault
 from wavewrap_protocol.errors import DeviceError, LinkError, LocalError, UsageError
 from wavewrap_protocol.payloads import Selection, SessionSummary
@@ -35,6 +38,7 @@ from wavewrap_protocol.requests import (
     CommandName,
     ForgetRequest,
     HealthRequest,
+    IdentifyRequest,
     PairRequest,
     PauseRequest,
     ProgramsRequest,
@@ -52,7 +56,6 @@ from wavewrap_protocol.responses import (
     KnownWrapInfo,
     PairData,
     PastSession,
-    ProgramInfo,
     ProgramsData,
     Reason,
     RunningSession,
@@ -98,6 +101,7 @@ class Commands:
             CommandName.RESUME: self._resume,
             CommandName.BOOST: self._boost,
             CommandName.ACKNOWLEDGE: self._acknowledge,
+            CommandName.IDENTIFY: self._identify,
             CommandName.SELECT: self._select,
             CommandName.RENAME: self._rename,
             CommandName.FORGET: self._forget,
@@ -219,29 +223,8 @@ class Commands:
         self._publisher.publish("bridge_selection", self.selection)
         return self.selection
 
-    async def _programs(self, _request: ProgramsRequest) -> ProgramsData:
-        return await asyncio.to_thread(self.list_programs)
-
-    def list_programs(self) -> ProgramsData:
-        """Every program that can be started here."""
-        programs: list[ProgramInfo] = []
-        unusable: list[str] = []
-        for name in sorted({*preset_names(), *own_programs(self._config.programs)}):
-            try:
-                program = load_program(find_program(name, self._config.programs), ceiling_mmhg=self._config.ceiling_mmhg)
-                programs.append(
-                    ProgramInfo(
-                        name=name,
-                        title=program.title,
-                        description=" ".join(program.description.split()),
-                        pattern=program.pattern,
-                        duration_min=program.duration_min,
-                        pressure_mmhg=program.pressure_mmhg,
-                    )
-                )
-            except UsageError as cause:
-                unusable.append(str(cause))
-        return ProgramsData(programs=programs, unusable=unusable)
+    async def _programs(self, request: ProgramsRequest) -> ProgramsData:
+        return await asyncio.to_thread(list_programs, self._config, request.chambers)
 
     async def _sessions(self, request: SessionsRequest) -> SessionsData:
         return await asyncio.to_thread(_read_history, self._config.store.get_secret_value(), request.limit)
@@ -301,6 +284,11 @@ class Commands:
         if request.fault.upper() not in Fault.__members__ or Fault[request.fault.upper()] is not fault:
             raise DeviceError(f"{wrap.name} has {describe_fault(fault)}; acknowledge that one, when it is done")
         await acknowledge_fault(wrap, fault)
+        return self._info(self._fleet.find(request.wrap))
+
+    async def _identify(self, request: IdentifyRequest) -> KnownWrapInfo:
+        wrap = self._fleet.ready(request.wrap)
+        require_ok(await wrap.link.command(Identify(request.for_s)), wrap.name)
         return self._info(self._fleet.find(request.wrap))
 
     async def _rename(self, request: RenameRequest) -> KnownWrapInfo:

@@ -19,6 +19,7 @@ from pydantic_settings import BaseSettings, EnvSettingsSource, PydanticBaseSetti
 from wavewrap_gateway.adapters.mqtt_settings import MqttSettings
 from wavewrap_gateway.adapters.private_files import refuse_open
 from wavewrap_gateway.adapters.store_place import check_place, mask_place
+from wavewrap_gateway.app.dashboard_config import DashboardConfig
 from wavewrap_gateway.core.key_lines import locate_keys
 from wavewrap_gateway.core.request_rules import DEFAULT_COMMANDS
 from wavewrap_gateway.runtime.message_queues import QueueRules
@@ -99,16 +100,6 @@ class HomeAssistantConfig(BaseModel):
     prefix: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]+$")] = Field(
         default="homeassistant", description="its discovery prefix"
     )
-
-
-class DashboardConfig(BaseModel):
-    """Table ``[dashboard]``: the page in the browser, on loopback only."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    enabled: bool = Field(default=False, description="run and gateway start it; demo does unless told not to")
-    port: int = Field(default=8765, ge=0, le=65535, description="on 127.0.0.1; 0: any free one")
-    check_before_start: bool = Field(default=True, description="the page asks what speaks against a session; off in a lab only")
 
 
 class JournalConfig(BaseModel):

@@ -7,10 +7,12 @@ from collections.abc import Callable
 from contextlib import AsyncExitStack
 from pathlib import Path
 
+from wavewrap_gateway.adapters.broker_users import read_users
 from wavewrap_gateway.adapters.dashboard_child import DashboardChild
 from wavewrap_gateway.adapters.mqtt_settings import MqttSettings
-from wavewrap_gateway.adapters.private_files import read_text_if_there, replace_file
+from wavewrap_gateway.adapters.private_files import read_text_if_there, refuse_open, replace_file
 from wavewrap_gateway.app.config import GatewayConfig
+from wavewrap_gateway.app.dashboard_config import DashboardConfig
 from wavewrap_protocol.errors import UsageError
 
 __all__ = ["dashboard_settings", "start_dashboard"]
@@ -23,21 +25,34 @@ _HISTORY = "wavewrap_gateway.history_service"
 def dashboard_settings(config: GatewayConfig, broker: MqttSettings) -> str:
     """As JSON, secrets in clear: for a pipe, never for a log. Raises :class:`UsageError` when the token cannot be kept."""
     login = broker.login()
-    address = broker.model_dump(mode="json", include={"host", "port", "tls", "username", "ca_file", "cert_file", "key_file", "base_topic"})
+    address = broker.model_dump(mode="json", include={"host", "port", "tls", "username", "ca_file", "cert_file", "key_file"})
+    address["base_topics"] = config.dashboard.base_topics or (broker.base_topic,)
     address["password"] = None if login is None else login[1]
     # Where nothing is recorded the page has nothing to look back on, and says so.
     history = None
     if config.record:
         history = {"command": [sys.executable, "-m", _HISTORY], "store": config.store.get_secret_value(), "gateway": config.gateway}
+    page = config.dashboard
     return json.dumps(
         {
             "broker": address,
             "token": _token(config.dashboard_token),
-            "port": config.dashboard.port,
-            "check_before_start": config.dashboard.check_before_start,
+            "listen": page.listen,
+            "port": page.port,
+            "check_before_start": page.check_before_start,
+            **_guard(page),
             "history": history,
         }
     )
+
+
+def _guard(page: DashboardConfig) -> dict[str, object]:
+    """What a page behind TLS and a login needs. Raises :class:`UsageError` for files that cannot or must not be used."""
+    if page.cert_file is None or page.key_file is None or page.users_file is None:
+        return {}
+    refuse_open(page.key_file, "a private key")
+    users = {name: hashed.get_secret_value() for name, hashed in read_users(page.users_file).items()}
+    return {"names": page.names, "tls": {"cert_file": str(page.cert_file), "key_file": str(page.key_file)}, "users": users}
 
 
 def _token(path: Path) -> str:

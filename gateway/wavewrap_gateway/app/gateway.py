@@ -62,7 +62,7 @@ class Gateway:
         """The session, also when it has ended; ``None`` before there is one."""
         if self.runner is None:
             return None
-        return SessionView(self.runner.progress(), {run.wrap.name: run.targets_mmhg() for run in self.runner.runs})
+        return SessionView(self.runner.progress(), {run.wrap.name: run for run in self.runner.runs})
 
     async def play(self, runner: SessionRunner) -> SessionSummary:
         """Run ``runner`` to its end, vent included, publish its record and keep it in the history."""

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict
 
+from wavewrap_board.files import REFERENCE_BOARD
 from wavewrap_gateway.core.account import quantiles
 from wavewrap_gateway.runtime.wrap_run import WrapRun
 from wavewrap_protocol.errors import LinkError
@@ -53,12 +54,20 @@ class SimulatorChild(BaseModel):
 
 @asynccontextmanager
 async def simulator(
-    wraps: int, chambers: int, seed: int, log: Path, scenario: Path | None = None, faults: Path | None = None
+    wraps: int,
+    chambers: int,
+    seed: int,
+    log: Path,
+    scenario: Path | None = None,
+    faults: Path | None = None,
+    board: str = REFERENCE_BOARD,
 ) -> AsyncIterator[SimulatorChild]:
     """Start ``wavewrap sim`` and end it with the context; it ends with this process in any case. Raises :class:`LinkError`."""
     arguments: list[object] = [
         "--wraps",
         wraps,
+        "--board",
+        board,
         "--chambers",
         chambers,
         "--seed",

@@ -6,11 +6,13 @@ import signal
 from typing import Annotated, Any
 
 import typer
+from pydantic import ValidationError
 
 from wavewrap_dashboard.process import open_dashboard
 from wavewrap_dashboard.settings import DashboardSettings
 from wavewrap_gateway.app.config import GatewayConfig, load_config
 from wavewrap_gateway.app.dashboard import dashboard_settings
+from wavewrap_gateway.app.dashboard_config import DashboardConfig
 from wavewrap_gateway.cli.config import ConfigOption
 from wavewrap_gateway.cli.playing import SIGNALS, tell
 from wavewrap_protocol.errors import UsageError
@@ -22,15 +24,29 @@ def dashboard(
     broker: Annotated[
         str | None, typer.Option("--broker", help="MQTT broker of the gateway, mqtt://host:port; none: the configured one, login and all.")
     ] = None,
-    port: Annotated[int | None, typer.Option(min=0, max=65535, help="Port on 127.0.0.1 instead of the configured one; 0: any.")] = None,
+    port: Annotated[int | None, typer.Option(min=0, max=65535, help="Port instead of the configured one; 0: any.")] = None,
+    base_topic: Annotated[
+        list[str] | None,
+        typer.Option("--base-topic", help="Under which a gateway speaks; give it several times for several gateways."),
+    ] = None,
     config: ConfigOption = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object when ready: the link.")] = False,
 ) -> None:
-    """Serve the page of a gateway, on this machine only, until Ctrl-C. Its end stops no session."""
+    """Serve the page of one gateway or several until Ctrl-C, on this machine only unless configured otherwise. Its end stops no session."""
     chosen = load_config(config, broker=broker)
-    if port is not None:
-        chosen = chosen.model_copy(update={"dashboard": chosen.dashboard.model_copy(update={"port": port})})
+    page = chosen.dashboard if port is None else chosen.dashboard.model_copy(update={"port": port})
+    if base_topic:
+        page = _show(page, base_topic)
+    chosen = chosen.model_copy(update={"dashboard": page})
     raise typer.Exit(asyncio.run(_serve(chosen, as_json=as_json)))
+
+
+def _show(page: DashboardConfig, base_topics: list[str]) -> DashboardConfig:
+    """``page`` for those gateways. Raises :class:`UsageError`."""
+    try:
+        return DashboardConfig.model_validate({**page.model_dump(), "base_topics": tuple(base_topics)})
+    except ValidationError as cause:
+        raise UsageError(f"--base-topic: {cause.errors(include_url=False, include_input=False)[0]['msg']}") from None
 
 
 async def _serve(config: GatewayConfig, *, as_json: bool) -> int:

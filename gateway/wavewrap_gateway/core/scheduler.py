@@ -17,6 +17,7 @@ from wavewrap_gateway.core.timeline import ScheduledStep, cut_short, lower, mark
 from wavewrap_gateway.core.wave import WaveStep
 from wavewrap_protocol.commands import Step
 from wavewrap_protocol.enums import StepOutcome
+from wavewrap_protocol.limits import RAMP_MAX_MS
 from wavewrap_protocol.reports import StepRecord
 
 __all__ = ["COMMAND_AHEAD_S", "GUARD_S", "HORIZON_S", "QUEUELESS_LATE_S", "SLIP_AHEAD_S", "Batch", "ScheduledStep", "Scheduler"]
@@ -238,6 +239,15 @@ class Scheduler:
             if missing == 0:
                 break
         return tuple(self._ramped(found.get(chamber, []), now_s) for chamber in range(self._limits.chambers))
+
+    def path_mmhg(self, from_s: float, to_s: float) -> list[tuple[float, tuple[float, ...]]]:
+        """The set-points between two host seconds, as corners of straight lines; a jump is two corners, a tick of 0.1 ms apart."""
+        corners = {from_s, to_s}
+        for step in reversed(self._sent):
+            if step.due_s < from_s - RAMP_MAX_MS / 1000.0:
+                break
+            corners.update(at_s for at_s in (step.due_s - 1e-4, step.due_s, step.due_s + step.wave.ramp_s) if from_s < at_s < to_s)
+        return [(at_s, self.set_points_mmhg(at_s)) for at_s in sorted(corners)]
 
     def _ramped(self, steps: Sequence[ScheduledStep], now_s: float) -> float:
         """The set-point by a chamber's last step and the one before, newest first."""

@@ -5,16 +5,17 @@ Not responsible for delivery (the :class:`wavewrap_gateway.runtime.publishing.Pu
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from wavewrap_gateway.core.advice import explain_fault
 from wavewrap_gateway.core.lateness import Lateness
 from wavewrap_gateway.core.link_state import BondLost, Failed, Lost, RadioDown, Ready, link_word
-from wavewrap_gateway.runtime.link_figures import clock_quality, count_troubles
+from wavewrap_gateway.runtime.link_figures import clock_quality, count_troubles, target_path, timing_so_far
 from wavewrap_gateway.runtime.publishing import BrokerChange, BrokerDown, Publisher
 from wavewrap_gateway.runtime.wrap import Wrap
 from wavewrap_gateway.runtime.wrap_link import Booted, FrameArrived, LinkChanged, LinkEvent, ReportArrived
+from wavewrap_gateway.runtime.wrap_run import WrapRun
 from wavewrap_protocol.enums import Fault
 from wavewrap_protocol.limits import VERSION_MAJOR, VERSION_MINOR
 from wavewrap_protocol.payloads import (
@@ -61,10 +62,15 @@ class Clocks:
 
 @dataclass(frozen=True, slots=True)
 class SessionView:
-    """What a running session shows of itself; ``targets_mmhg`` is by wrap name."""
+    """What a running session shows of itself; ``runs`` has what each of its wraps plays, by the wrap's name."""
 
     progress: SessionProgress
-    targets_mmhg: dict[str, tuple[float, ...]]
+    runs: Mapping[str, WrapRun]
+
+    @property
+    def targets_mmhg(self) -> dict[str, tuple[float, ...]]:
+        """What each chamber is told to be now, by wrap name."""
+        return {name: run.targets_mmhg() for name, run in self.runs.items()}
 
 
 class Bridge:
@@ -327,7 +333,7 @@ class Bridge:
         picture, link = wrap.picture, wrap.link
         now_s = self._clocks.monotonic_s()
         fresh = picture.is_fresh(now_s)
-        target_mmhg = None if view is None else view.targets_mmhg.get(wrap.name)
+        run = None if view is None else view.runs.get(wrap.name)
         return WrapState(
             gateway=self._gateway,
             gateway_boot=self._boot,
@@ -339,7 +345,10 @@ class Bridge:
             device_state=picture.device_state.name.lower() if fresh and picture.device_state is not None else None,
             fault=None if picture.fault is Fault.NONE else picture.fault.name.lower(),
             pressure_mmhg=list(picture.pressure_mmhg) if fresh else None,
-            target_mmhg=None if target_mmhg is None else [round(value, 2) for value in target_mmhg],
+            target_mmhg=None if run is None else [round(value, 2) for value in run.targets_mmhg()],
+            target_path=None if run is None else target_path(run, now_s, self._unix_s),
+            timing_ms=None if run is None else timing_so_far(run),
+            rssi_dbm=link.rssi_dbm,
             battery_pct=link.battery_pct,
             counts=count_troubles(link),
             clock=clock_quality(link.clock_sync, now_s),

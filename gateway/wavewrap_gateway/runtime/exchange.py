@@ -62,6 +62,7 @@ _REMEDIES = {
     Result.NOT_VENTED: "wait until the wrap is vented",
     Result.FAULT_PRESENT: "update the gateway, which does not know this fault",
     Result.BATTERY_LOW: "charge the wrap",
+    Result.UNKNOWN_OPCODE: "update its firmware, which does not know this command",
     Result.WRONG_STATE: "stop the running session first, or wait until the wrap is vented",
     Result.QUEUE_FULL: "report this: the gateway lost count of the queue",
 }

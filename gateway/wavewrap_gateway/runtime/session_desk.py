@@ -102,9 +102,9 @@ class SessionDesk:
     def view(self, name: str) -> SessionView | None:
         """The session of the wrap called ``name``, ``None`` when it is in none."""
         for runner in self._sessions:
-            targets = {run.wrap.name: run.targets_mmhg() for run in runner.runs}
-            if name in targets:
-                return SessionView(runner.progress(), targets)
+            runs = {run.wrap.name: run for run in runner.runs}
+            if name in runs:
+                return SessionView(runner.progress(), runs)
         return None
 
     async def play(self, runner: SessionRunner) -> SessionSummary:

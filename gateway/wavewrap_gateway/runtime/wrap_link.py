@@ -64,6 +64,9 @@ SILENCE_S = 4.5
 """No frame for this long while streaming means that the link is dead. Choice: longer than the supervision timeout of 4 s that wraps ask
 for, because a shorter fade heals by itself and faster than a new connection would."""
 
+RSSI_UNKNOWN_DBM = 127
+"""What a controller says that did not measure it (Bluetooth Core, Vol 4 Part E 7.7.65.2)."""
+
 _REPORT_NUMBERS = 1 << 16
 _log = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -95,6 +98,8 @@ class WrapLink:
         self.identity: WrapIdentity | None = None
         self.capabilities: Capabilities | None = None
         self.battery_pct: int | None = None
+        self.rssi_dbm: int | None = None
+        """Strength of the advertisement that the newest link was made from."""
         self._keeper = ClockKeeper(sighting.address, clock, rng)
         self.lead = self._keeper.lead
         self.samples = SampleLedger()
@@ -172,6 +177,7 @@ class WrapLink:
     async def _connect_once(self) -> None:
         """One connection, from the sighting to its loss, which is always a :class:`LinkError`."""
         sighting = await self._find()
+        self.rssi_dbm = None if sighting.rssi_dbm == RSSI_UNKNOWN_DBM else sighting.rssi_dbm
         self._enter(Connecting(sighting.address))
         try:
             connection = await self._radio.connect(sighting, CONNECT_S)

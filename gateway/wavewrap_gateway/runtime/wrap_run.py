@@ -117,6 +117,10 @@ class WrapRun:
         """What each chamber has been told to be now."""
         return (0.0,) * self.wave.chambers if self._feed is None else self.scheduler.set_points_mmhg(self._clock())
 
+    def path_mmhg(self, from_s: float, to_s: float) -> list[tuple[float, tuple[float, ...]]]:
+        """The same between two host seconds, as far as it is sent; nothing before the wrap is armed."""
+        return [] if self._feed is None else self.scheduler.path_mmhg(from_s, to_s)
+
     def boosts_mmhg(self) -> tuple[float, ...]:
         """What a person has added to each chamber."""
         return () if self._feed is None else self.scheduler.boost.added_mmhg

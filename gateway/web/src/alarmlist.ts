@@ -13,7 +13,7 @@ export class AlarmList {
   constructor(
     private readonly words: Words,
     private readonly connection: Connection,
-    private readonly model: Model,
+    private readonly models: () => Model[],
   ) {
     this.element = h("section", { class: "alarms", role: "alert", "aria-label": words.say("alarms") });
   }
@@ -42,18 +42,18 @@ export class AlarmList {
     const what = h("span");
     const { fault } = alarm;
     let button: HTMLElement | null = null;
-    if (fault !== undefined && this.model.takes("acknowledge")) {
+    if (fault !== undefined && this.models()[alarm.gateway]?.takes("acknowledge") === true) {
       const told = h("span", { role: "status" });
-      const seen = h("button", { type: "button", click: () => void this.acknowledge(fault, told) }, this.words.say("acknowledge"));
+      const seen = h("button", { type: "button", click: () => void this.acknowledge(alarm.gateway, fault, told) }, this.words.say("acknowledge"));
       button = h("span", { class: "seen" }, seen, told);
     }
     return { row: h("div", { class: `alarm ${alarm.level}`, "data-alarm": alarm.id }, h("p", {}, title, what), button), title, what };
   }
 
-  private async acknowledge(fault: { wrap: string; fault: string }, told: HTMLElement): Promise<void> {
+  private async acknowledge(gateway: number, fault: { wrap: string; fault: string }, told: HTMLElement): Promise<void> {
     const { words } = this;
     told.textContent = words.say("asked");
-    const answer = await this.connection.ask("acknowledge", fault);
+    const answer = await this.connection.to(gateway).ask("acknowledge", fault);
     told.textContent = answer.ok ? words.say("acknowledged") : words.say("refused", { why: words.sayOf("fail", answer.why ?? "") });
   }
 }

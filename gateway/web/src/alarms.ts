@@ -9,29 +9,39 @@ export interface Alarm {
   title: string;
   what: string;
   /** a fault that can be acknowledged here */ fault?: { wrap: string; fault: string };
+  /** the place of the gateway that it is of */ gateway: number;
 }
 
 export const LOW_BATTERY_PCT = 20;
 
-/** Everything that is wrong now, the worst first. `alone`: the server is not heard. */
+/** Everything that is wrong now, the worst first: of every gateway, each named where there are several. */
+export function findAllAlarms(models: Model[], words: Words, now_ms: number): Alarm[] {
+  const [first] = models;
+  if (first === undefined || models.length === 1 || first.isAlone(now_ms) || first.brokerDown !== null) return first === undefined ? [] : findAlarms(first, words, now_ms);
+  const named = models.flatMap((model) => findAlarms(model, words, now_ms).map((alarm) => ({ ...alarm, id: `${model.key}${alarm.id}`, title: `${model.title}: ${alarm.title}`, gateway: model.index })));
+  return named.sort((a, b) => Number(a.level === "warning") - Number(b.level === "warning"));
+}
+
+/** What is wrong with one gateway and its wraps. */
 export function findAlarms(model: Model, words: Words, now_ms: number): Alarm[] {
   if (model.isAlone(now_ms)) {
     // While the server is silent nothing else here is known.
     if (model.hello === null) return [];
-    return [{ id: "server", level: "critical", title: words.say("connection_server"), what: words.say("connection_server_what") }];
+    return [{ id: "server", level: "critical", gateway: model.index, title: words.say("connection_server"), what: words.say("connection_server_what") }];
   }
   if (model.brokerDown !== null)
     return [
       {
         id: "broker",
         level: "critical",
+        gateway: model.index,
         title: words.say("connection_broker"),
         what: words.say("connection_broker_what", { reason: model.brokerDown }),
       },
     ];
   const alarms: Alarm[] = [];
   if (model.bridge.state !== undefined && !model.gatewayOnline)
-    alarms.push({ id: "gateway", level: "warning", title: words.say("connection_gateway"), what: words.say("connection_gateway_what") });
+    alarms.push({ id: "gateway", level: "warning", gateway: model.index, title: words.say("connection_gateway"), what: words.say("connection_gateway_what") });
   for (const wrap of model.sorted()) alarms.push(...ofWrap(wrap, model, words, now_ms));
   return alarms.sort((a, b) => Number(a.level === "warning") - Number(b.level === "warning"));
 }
@@ -44,6 +54,7 @@ function ofWrap(wrap: Wrap, model: Model, words: Words, now_ms: number): Alarm[]
     alarms.push({
       id: `${wrap.name}-fault`,
       level: "critical",
+      gateway: model.index,
       title: name + words.sayOf("fault", state.fault),
       what: words.sayOf("fault", state.fault, "_what"),
       fault: { wrap: wrap.name, fault: state.fault },
@@ -52,6 +63,7 @@ function ofWrap(wrap: Wrap, model: Model, words: Words, now_ms: number): Alarm[]
     alarms.push({
       id: `${wrap.name}-vented`,
       level: "critical",
+      gateway: model.index,
       title: name + words.say("alarm_not_vented"),
       what: words.say("alarm_not_vented_what"),
     });
@@ -61,15 +73,17 @@ function ofWrap(wrap: Wrap, model: Model, words: Words, now_ms: number): Alarm[]
     alarms.push({
       id: `${wrap.name}-link`,
       level: "warning",
-      title: name + words.say("signal") + " " + words.sayOf("link", link),
+      gateway: model.index,
+      title: name + words.say("link") + " " + words.sayOf("link", link),
       what: words.sayOf("link", link, "_what"),
     });
   else if (wrap.heard_ms !== null && wrap.plays && wrap.isStale(now_ms))
-    alarms.push({ id: `${wrap.name}-stale`, level: "warning", title: name + words.say("alarm_stale"), what: words.say("alarm_stale_what") });
+    alarms.push({ id: `${wrap.name}-stale`, level: "warning", gateway: model.index, title: name + words.say("alarm_stale"), what: words.say("alarm_stale_what") });
   if (state !== null && state.battery_pct !== null && state.battery_pct < LOW_BATTERY_PCT)
     alarms.push({
       id: `${wrap.name}-battery`,
       level: "warning",
+      gateway: model.index,
       title: name + words.say("alarm_low_battery", { pct: state.battery_pct }),
       what: words.say("alarm_low_battery_what"),
     });

@@ -11,7 +11,7 @@ export class Card {
   private readonly calf: Calf;
   private readonly chart: Chart;
   private readonly rows: { measured: HTMLElement; target: HTMLElement }[] = [];
-  private readonly facts: Record<"battery" | "signal" | "clock" | "gaps" | "timing", HTMLElement>;
+  private readonly facts: Record<"battery" | "link" | "signal" | "clock" | "gaps" | "timing", HTMLElement>;
   private readonly badge = h("span", { class: "badge" });
   private readonly device = h("span", { class: "device" });
   private readonly summary = h("p", { class: "summary" });
@@ -24,8 +24,10 @@ export class Card {
     readonly chambers: number,
     readonly side: "left" | "right",
     private readonly words: Words,
+    /** of which gateway, where there are several */ readonly gateway: string | null,
+    key: string,
   ) {
-    this.calf = new Calf(chambers, `wrap-${name}`);
+    this.calf = new Calf(chambers, `${key}wrap-${name}`);
     this.chart = new Chart(chambers);
     const say = words.say.bind(words);
     const list = h("ol", { class: "chambers" });
@@ -49,23 +51,24 @@ export class Card {
       this.rows[n - 1] = { measured, target };
     }
     const facts = h("dl", { class: "facts" });
-    const fact = (key: "battery" | "signal" | "clock" | "gaps" | "timing", help?: string): HTMLElement => {
-      const value = h("dd", {}, say("unknown"));
+    const fact = (key: "battery" | "link" | "signal" | "clock" | "gaps" | "timing", help?: string): HTMLElement => {
+      const value = h("dd", { "data-fact": key }, say("unknown"));
       facts.append(h("div", { title: help }, h("dt", {}, say(key)), value));
       return value;
     };
     this.facts = {
       battery: fact("battery"),
-      signal: fact("signal"),
+      link: fact("link"),
+      signal: fact("signal", say("signal_help")),
       clock: fact("clock", say("clock_help")),
       gaps: fact("gaps"),
       timing: fact("timing", say("timing_help")),
     };
-    const heading = `card-${name}`;
+    const heading = `${key}card-${name}`;
     this.element = h(
       "article",
       { class: "card wrap", "aria-labelledby": heading, "data-wrap": name },
-      h("header", {}, h("h2", { id: heading }, say(side), h("small", {}, ` ${name}`)), this.device, this.badge),
+      h("header", {}, h("h2", { id: heading }, say(side), h("small", {}, ` ${name}`), gateway === null ? null : h("small", { class: "of-gateway" }, ` ${say("of_gateway", { gateway })}`)), this.device, this.badge),
       h("div", { class: "leg-and-numbers" }, this.calf.element, list),
       this.chartPart(side),
       facts,
@@ -94,11 +97,11 @@ export class Card {
     this.element.classList.toggle("stale", stale);
     this.calf.draw(latest, stale);
     this.chart.draw(wrap, now_ms);
-    const targets = wrap.state?.target_mmhg;
+    const targets = wrap.targetsNow(now_ms);
     this.rows.forEach((row, i) => {
       const mmhg = latest[i];
       setText(row.measured, mmhg === undefined || Number.isNaN(mmhg) ? "–" : String(Math.max(0, Math.round(mmhg))));
-      const target = targets?.[i];
+      const target = targets[i];
       setText(row.target, target === undefined ? "" : this.words.say("of_target", { mmhg: Math.round(target) }));
     });
     this.drawBadge(wrap, stale, now_ms);
@@ -159,12 +162,14 @@ export class Card {
     const none = words.say("unknown");
     const state = wrap.state;
     setText(facts.battery, state?.battery_pct === null || state === null ? none : `${state.battery_pct} %`);
-    setText(facts.signal, words.sayOf("link", wrap.availability === "offline" && state?.link === "ready" ? "offline" : (state?.link ?? "offline")));
+    const link = words.sayOf("link", wrap.availability === "offline" && state?.link === "ready" ? "offline" : (state?.link ?? "offline"));
+    setText(facts.link, link);
+    setText(facts.signal, state === null || state.rssi_dbm === null ? words.say("signal_unknown") : words.say("signal_value", { dbm: state.rssi_dbm }));
     setText(facts.clock, state?.clock ? words.say("clock_value", { ms: state.clock.uncertainty_ms.toFixed(1) }) : none);
     const gaps = wrap.ring.gaps();
     setText(facts.gaps, gaps.expected === 0 ? none : gaps.missing === 0 ? words.say("gaps_none") : words.say("gaps_value", { n: gaps.missing, all: gaps.expected }));
-    const own = wrap.summary?.wraps.find((one) => one.id === wrap.name);
-    setText(facts.timing, own ? words.say("timing_value", { ms: own.timing_ms.p99.toFixed(1) }) : none);
+    const timing_ms = wrap.plays ? state?.timing_ms : wrap.summary?.wraps.find((one) => one.id === wrap.name)?.timing_ms;
+    setText(facts.timing, timing_ms ? words.say("timing_value", { ms: timing_ms.p99.toFixed(1) }) : none);
     this.drawSummary(wrap);
     const newest = wrap.events.slice(-8).reverse();
     const texts = newest.map((one) => `${new Date(one.unix_s * 1000).toLocaleTimeString(words.language)} ${one.text}`);

@@ -2,7 +2,7 @@
 
 import uPlot from "uplot";
 import "uplot/dist/uPlot.min.css";
-import type { Wrap } from "./model";
+import { targetAt, type Wrap } from "./model";
 import { clockText } from "./progress";
 
 export type Span = "recent" | "session";
@@ -35,15 +35,23 @@ export function spread(ys: number[], apart: number): number[] {
   return placed;
 }
 
-/** The target that held at each x: a step a second. `targets` are unix s and a value a chamber; `xs` are seconds before `edge_s`. */
-export function targetColumn(xs: number[], targets: number[][], chamber: number, edge_s: number): (number | null)[] {
+
+/** The targets at `xs`, seconds before `edge_s`: only beside their corners, for a straight line needs no more; `undefined` is drawn over, null not. */
+export function targetColumn(xs: number[], corners: number[][], chamber: number, edge_s: number): (number | null | undefined)[] {
+  const column: (number | null | undefined)[] = new Array(xs.length).fill(undefined);
+  const put = (i: number): void => {
+    if (i >= 0 && i < xs.length) column[i] = targetAt(corners, (xs[i] as number) + edge_s, chamber);
+  };
   let at = 0;
-  return xs.map((x) => {
-    while (at + 1 < targets.length && ((targets[at + 1] as number[])[0] as number) - edge_s <= x) at++;
-    const held = targets[at];
-    if (held === undefined || (held[0] as number) - edge_s > x) return null;
-    return held[chamber + 1] ?? null;
-  });
+  for (const corner of corners) {
+    const x = (corner[0] as number) - edge_s;
+    while (at < xs.length && (xs[at] as number) < x) at++;
+    put(at - 1);
+    put(at);
+  }
+  put(0);
+  put(xs.length - 1);
+  return column;
 }
 
 export class Chart {
@@ -51,11 +59,14 @@ export class Chart {
   private plot: uPlot | null = null;
   private span: Span = "recent";
   private hot: number | null = null;
+  /** as the observer says: to ask the element in every frame would lay the whole page out in the middle of it */
+  private width_px = 0;
 
   constructor(private readonly chambers: number) {
     this.element.className = "chart";
-    new ResizeObserver(() => {
-      if (this.plot !== null && this.element.clientWidth > 0) this.plot.setSize({ width: this.element.clientWidth, height: HEIGHT_PX });
+    new ResizeObserver((sizes) => {
+      this.width_px = Math.round(sizes[sizes.length - 1]?.contentRect.width ?? 0);
+      if (this.plot !== null && this.width_px > 0) this.plot.setSize({ width: this.width_px, height: HEIGHT_PX });
     }).observe(this.element);
   }
 
@@ -76,7 +87,7 @@ export class Chart {
   }
 
   draw(wrap: Wrap, now_ms: number): void {
-    if (this.element.clientWidth === 0) return;
+    if (this.width_px === 0) return;
     const data = this.span === "recent" ? this.recent(wrap, now_ms) : this.whole(wrap, now_ms);
     if (this.plot === null) this.plot = this.build(data);
     else {
@@ -101,15 +112,12 @@ export class Chart {
   }
 
   private whole(wrap: Wrap, now_ms: number): uPlot.AlignedData {
-    const points = wrap.overview;
+    const { overview } = wrap;
     const elapsed_s = wrap.state?.session?.elapsed_s ?? 0;
     const stateAge_s = wrap.stateHeard_ms === null ? 0 : (now_ms - wrap.stateHeard_ms) / 1000;
-    const newest_s = points[points.length - 1]?.[0] ?? 0;
-    const start_s = wrap.plays ? newest_s - elapsed_s - stateAge_s : (points[0]?.[0] ?? 0);
-    const first = points[0]?.[0] ?? 0;
-    const zero_s = Math.min(start_s, first);
-    const rows = Array.from({ length: this.chambers }, (_, chamber) => points.map((point) => point[chamber + 1] ?? null));
-    return [points.map((point) => (point[0] as number) - zero_s), ...rows, ...rows.map(() => points.map(() => null))];
+    const first_s = overview.begin_s ?? 0;
+    const start_s = wrap.plays ? (overview.newest_s ?? 0) - elapsed_s - stateAge_s : first_s;
+    return overview.columns(Math.min(start_s, first_s), 2 * this.chambers);
   }
 
   private build(data: uPlot.AlignedData): uPlot {
@@ -120,7 +128,7 @@ export class Chart {
     const font = "12px system-ui, sans-serif";
     const plot = new uPlot(
       {
-        width: this.element.clientWidth,
+        width: this.width_px,
         height: HEIGHT_PX,
         padding: [8, 22, 0, 0],
         legend: { show: false },

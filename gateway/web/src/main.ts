@@ -2,19 +2,15 @@
 
 import "./style.css";
 import { AlarmList } from "./alarmlist";
-import { findAlarms } from "./alarms";
-import { Calf } from "./calf";
-import { Card } from "./card";
+import { findAllAlarms } from "./alarms";
 import { JournalCorner } from "./corner";
-import { h, setAttribute, setText } from "./dom";
-import { Model } from "./model";
-import { SessionPanel } from "./session";
+import { h, setText } from "./dom";
+import { Gateways } from "./gateways";
+import { GatewayView } from "./gatewayview";
+import { preferred } from "./preferences";
 import { Connection } from "./socket";
-import { StartDialog } from "./start";
 import { isStopKey, Stop } from "./stop";
-import { pickLanguage, Words, type Language } from "./text";
 import { Views } from "./views";
-import { WrapsDialog } from "./wraps";
 
 const FRAME_MS = 1000 / 30;
 /** Without news only ages and the right edge of the charts move. */
@@ -22,57 +18,51 @@ const QUIET_MS = 100;
 /** A page in the background is drawn by nobody; its texts still have to be right when somebody listens. */
 const SLOW_TICK_MS = 500;
 
-const stored = localStorage.getItem("wavewrap-language");
-const language: Language = stored === "de" || stored === "en" ? stored : pickLanguage(navigator.languages);
-const words = new Words(language);
-document.documentElement.lang = language;
-document.documentElement.dataset.theme = localStorage.getItem("wavewrap-theme") ?? "";
+const words = await preferred();
+const { language } = words;
 
 let drawn_ms = -Infinity;
 /** whether something came since the last drawing: it is on the screen with the next frame */
 let news = false;
 
-const model = new Model();
+const gateways = new Gateways();
 const stop = new Stop();
 const connection = new Connection(
   (message) => {
-    model.take(message, performance.now());
+    if (gateways.take(message, performance.now())) arrangeGateways();
     if (message.k === "hello") views.wake();
     news = true;
     // Not only when drawn: a gateway that ends right after its session must not take the proof with it.
     if (stop.step !== "idle") drawStop(performance.now());
   },
   () => {
-    model.heard_ms = null;
-    model.revision++;
+    gateways.drop();
+    void lookForLogin();
   },
 );
-const startDialog = new StartDialog(words, connection, model);
-const wrapsDialog = new WrapsDialog(words, connection, model);
-const sessionPanel = new SessionPanel(words, connection, () => startDialog.open());
-const alarmList = new AlarmList(words, connection, model);
+const alarmList = new AlarmList(words, connection, () => gateways.models);
 
 const stopText = h("span", { class: "word" });
 const stopButton = h("button", { type: "button", id: "stop", title: words.say("stop_hint"), "aria-describedby": "stop-detail", click: () => press() }, stopText);
 const stopDetail = h("p", { id: "stop-detail", class: "stop-detail", role: "status" });
 const chip = h("span", { class: "chip", role: "status" });
-const wrapsButton = h("button", { type: "button", class: "quiet", hidden: true, click: () => void wrapsDialog.open() }, words.say("wraps"));
-const cardsPlace = h("div", { class: "cards" });
-const empty = h("section", { class: "card empty" }, h("h2", {}, words.say("no_wraps")), h("p", {}, words.say("no_wraps_what")));
+const wrapsPlace = h("span", { class: "wraps-place" });
+const logoutButton = h("button", { type: "button", class: "quiet", hidden: true, click: () => void logOut() }, words.say("logout"));
+const gatewaysPlace = h("div", { class: "gateways" });
+const dialogsPlace = h("div");
 const source = h("span");
-let cards: Card[] = [];
-/** On a narrow screen both legs stand side by side above the cards, so that the wave can be seen on both. */
-const legs = h("section", { class: "card legs" });
-let legCalves: Calf[] = [];
+let panels: GatewayView[] = [];
 const narrow = matchMedia("(max-width: 899px)");
 const corner = new JournalCorner(words);
-const views = new Views(words, [sessionPanel.element, legs, cardsPlace, corner.question], () => corner.lookSoon());
+const views = new Views(words, [gatewaysPlace, corner.question], () => corner.lookSoon());
 
+/** One press stops every gateway. */
 function press(): void {
   stop.press(performance.now());
   draw();
-  void connection.ask("stop").then((answer) => {
-    stop.answer(answer.ok || answer.value?.data != null, performance.now());
+  const asked = gateways.models.map((model) => connection.to(model.index).ask("stop"));
+  void Promise.all(asked).then((answers) => {
+    stop.answer(gateways.stopped(answers.map((answer) => answer.ok || answer.value?.data != null)), performance.now());
   });
 }
 
@@ -81,13 +71,25 @@ function switchTheme(): void {
   const dark = root.dataset.theme === "dark" || (root.dataset.theme === "" && matchMedia("(prefers-color-scheme: dark)").matches);
   root.dataset.theme = dark ? "light" : "dark";
   localStorage.setItem("wavewrap-theme", root.dataset.theme);
-  for (const card of cards) card.restyle();
+  for (const panel of panels) panel.restyle();
   views.restyle();
 }
 
 function switchLanguage(): void {
   localStorage.setItem("wavewrap-language", language === "en" ? "de" : "en");
   location.reload();
+}
+
+async function logOut(): Promise<void> {
+  await fetch("/logout", { method: "POST" });
+  location.assign("/login");
+}
+
+/** The server is not heard: it is gone, or the login has ended, which it says by sending to its form. */
+async function lookForLogin(): Promise<void> {
+  if (gateways.first.hello?.login !== true) return;
+  const answer = await fetch("/", { redirect: "manual" }).catch(() => null);
+  if (answer?.type === "opaqueredirect") location.assign("/login");
 }
 
 function build(): void {
@@ -104,34 +106,30 @@ function build(): void {
       h(
         "nav",
         { "aria-label": "wavewrap" },
-        wrapsButton,
+        wrapsPlace,
         h("button", { type: "button", class: "quiet", click: switchTheme, "aria-label": words.say("theme"), title: words.say("theme") }, "◐"),
         h("button", { type: "button", class: "quiet", click: switchLanguage, lang: language === "en" ? "de" : "en" }, words.say("switch_language")),
+        logoutButton,
       ),
     ),
     h("aside", { class: "stop-place", "aria-label": words.say("stop") }, stopButton, stopDetail),
-    h("main", { id: "wraps", tabindex: -1 }, alarmList.element, sessionPanel.element, corner.element, legs, cardsPlace, views.place),
+    h("main", { id: "wraps", tabindex: -1 }, alarmList.element, corner.element, gatewaysPlace, views.place),
     h("footer", {}, h("span", {}, words.say("footer")), source),
-    startDialog.element,
-    wrapsDialog.element,
+    dialogsPlace,
   );
 }
 
-/** As many cards as wraps, built anew only when a wrap comes, goes, or says that it is another. */
-function arrangeCards(): void {
-  const wraps = model.sorted();
-  const wanted = wraps.map((wrap) => ({ wrap, chambers: wrap.ring.chambers || wrap.state?.pressure_mmhg?.length || 4 }));
-  const same = wanted.length === cards.length && wanted.every(({ wrap, chambers }, i) => cards[i]?.name === wrap.name && cards[i]?.chambers === chambers && cards[i]?.side === wrap.side);
-  if (!same) {
-    cards = wanted.map(({ wrap, chambers }) => new Card(wrap.name, chambers, wrap.side, words));
-    legCalves = cards.map((card) => new Calf(card.chambers, `leg-${card.name}`));
-    legs.replaceChildren(...cards.map((card, i) => h("figure", {}, h("figcaption", {}, words.say(card.side)), (legCalves[i] as Calf).element)));
-    cardsPlace.replaceChildren(...(cards.length > 0 ? cards.map((card) => card.element) : [empty]));
-  } else if (cards.length === 0 && cardsPlace.childElementCount === 0) cardsPlace.append(empty);
+/** Built anew only when the server follows other gateways than it did. */
+function arrangeGateways(): void {
+  const several = gateways.models.length > 1;
+  panels = gateways.models.map((model) => new GatewayView(model, words, connection.to(model.index), narrow, several));
+  gatewaysPlace.replaceChildren(...panels.map((panel) => panel.element));
+  dialogsPlace.replaceChildren(...panels.flatMap((panel) => panel.dialogs));
+  wrapsPlace.replaceChildren(...(several ? [] : panels.map((panel) => panel.wrapsButton)));
 }
 
 function drawStop(now_ms: number): void {
-  stop.tick(now_ms, model.vented(now_ms, stop.pressed_ms));
+  stop.tick(now_ms, gateways.vented(now_ms, stop.pressed_ms));
   stopButton.dataset.step = stop.step;
   setText(stopText, stop.step === "idle" || stop.step === "failed" ? words.say("stop") : words.say(`stop_${stop.step}`));
   const detail = stop.step === "idle" ? "" : stop.isSlow(now_ms) ? words.say("stop_detail_slow") : words.say(`stop_detail_${stop.step}`);
@@ -140,31 +138,18 @@ function drawStop(now_ms: number): void {
 
 function draw(): void {
   const now_ms = performance.now();
-  arrangeCards();
-  alarmList.draw(findAlarms(model, words, now_ms));
-  sessionPanel.draw(model, now_ms);
-  legs.hidden = cards.length === 0 || !narrow.matches;
-  // What nobody sees is not drawn.
-  if (views.isLive) cards.forEach((card, i) => {
-    const wrap = model.wraps.get(card.name);
-    if (wrap === undefined) return;
-    card.draw(wrap, model, now_ms);
-    const calf = legCalves[i];
-    if (legs.hidden || calf === undefined) return;
-    const stale = card.isStale;
-    calf.draw(wrap.latest(now_ms), stale);
-    setAttribute(calf.element, "aria-label", card.description);
-  });
-  if (model.hello !== null) corner.watch(model.session()?.state === "running");
+  alarmList.draw(findAllAlarms(gateways.models, words, now_ms));
+  for (const panel of panels) panel.draw(now_ms, views.isLive);
+  const { first } = gateways;
+  if (first.hello !== null) corner.watch(gateways.models.some((model) => model.session()?.state === "running"));
   drawStop(now_ms);
-  startDialog.tick(now_ms);
-  const alone = model.isAlone(now_ms);
-  const live = !alone && model.brokerDown === null && model.gatewayOnline;
-  document.body.classList.toggle("alone", alone && model.hello !== null);
+  const alone = first.isAlone(now_ms);
+  const live = !alone && first.brokerDown === null && gateways.models.some((model) => model.gatewayOnline);
+  document.body.classList.toggle("alone", alone && first.hello !== null);
   chip.classList.toggle("bad", !live);
-  setText(chip, live ? words.say("connection_ok") : alone ? words.say("connection_wait") : words.say(model.brokerDown !== null ? "connection_broker" : "connection_gateway"));
-  wrapsButton.hidden = !model.takes("health");
-  if (model.hello !== null) setText(source, words.say("footer_source", { topic: model.hello.base_topic, version: model.hello.version }));
+  setText(chip, live ? words.say("connection_ok") : alone ? words.say("connection_wait") : words.say(first.brokerDown !== null ? "connection_broker" : "connection_gateway"));
+  logoutButton.hidden = first.hello?.login !== true;
+  if (first.hello !== null) setText(source, words.say("footer_source", { topic: first.hello.base_topics.join(", "), version: first.hello.version }));
   drawn_ms = now_ms;
   news = false;
 }
@@ -186,11 +171,12 @@ addEventListener(
   { capture: true },
 );
 matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => {
-  cards.forEach((card) => card.restyle());
+  panels.forEach((panel) => panel.restyle());
   views.restyle();
 });
 
 build();
+arrangeGateways();
 connection.start();
 views.start();
 requestAnimationFrame(frame);

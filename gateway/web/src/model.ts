@@ -1,5 +1,6 @@
 /** What the page knows: everything that came over the socket, by wrap. Pure: messages and the time come in, nothing is drawn here. */
 
+import { Overview } from "./overview";
 import { Ring, type Batch } from "./ring";
 
 export type Json = Record<string, unknown>;
@@ -13,6 +14,12 @@ export interface Progress {
   cycles: number;
 }
 
+/** Set-points as corners of straight lines: seconds after `unix_s`, then a set-point a chamber. */
+export interface TargetPath {
+  unix_s: number;
+  points: number[][];
+}
+
 export interface WrapState {
   id: string;
   side: "left" | "right";
@@ -21,6 +28,9 @@ export interface WrapState {
   fault: string | null;
   pressure_mmhg: number[] | null;
   target_mmhg: number[] | null;
+  target_path: TargetPath | null;
+  timing_ms: { p50: number; p99: number; max: number } | null;
+  rssi_dbm: number | null;
   battery_pct: number | null;
   clock: { uncertainty_ms: number } | null;
   session: Progress | null;
@@ -58,8 +68,32 @@ export const STALE_MS = 900;
 export const STATE_STALE_MS = 7000;
 /** No word of the server for this long: its two beats a second have stopped. */
 export const SILENCE_MS = 1500;
+/** A state and the path in it come once a second, and reach 1.5 s ahead: further apart than this, one was missed. */
+export const TARGET_GAP_S = 2.6;
 /** A chamber counts as vented below this; the same figure as the device's. */
 export const VENTED_MMHG = 5;
+
+/** The target of a chamber at a time, on the line between two corners; null before the first and long after the last. */
+export function targetAt(corners: number[][], at_s: number, chamber: number): number | null {
+  let low = 0;
+  let high = corners.length;
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if (((corners[middle] as number[])[0] as number) <= at_s) low = middle + 1;
+    else high = middle;
+  }
+  const before = corners[low - 1];
+  if (before === undefined) return null;
+  const from = before[chamber + 1] ?? null;
+  const after = corners[low];
+  if (after === undefined) return at_s - (before[0] as number) <= TARGET_GAP_S ? from : null;
+  const span_s = (after[0] as number) - (before[0] as number);
+  // Between two paths that do not join nothing is known.
+  if (span_s > TARGET_GAP_S) return at_s - (before[0] as number) <= TARGET_GAP_S ? from : null;
+  const to = after[chamber + 1] ?? null;
+  if (from === null || to === null) return null;
+  return span_s <= 0 ? to : from + ((to - from) * (at_s - (before[0] as number))) / span_s;
+}
 
 export class Wrap {
   readonly ring = new Ring(BACKLOG_S);
@@ -67,9 +101,8 @@ export class Wrap {
   availability: string | null = null;
   summary: Summary | null = null;
   events: Happening[] = [];
-  /** unix s, then a pressure a chamber: one point a second of the running session */
-  overview: number[][] = [];
-  /** unix s, then a target a chamber */
+  readonly overview = new Overview();
+  /** corners of the targets: unix s, then a target a chamber */
   targets: number[][] = [];
   heard_ms: number | null = null;
   stateHeard_ms: number | null = null;
@@ -82,6 +115,11 @@ export class Wrap {
 
   get side(): "left" | "right" {
     return this.state?.side ?? (this.name === "right" ? "right" : "left");
+  }
+
+  /** How many chambers it has, as far as it is known; 0 before. */
+  get chambers(): number {
+    return this.ring.chambers || (this.state?.pressure_mmhg?.length ?? 0);
   }
 
   /** Whether a session plays on it, as far as it has said. */
@@ -136,30 +174,53 @@ export class Wrap {
     // The smallest lag is the truest; a slow leak lets it follow clocks that drift apart, a jump starts it anew.
     if (this.lag_ms === null || lag_ms < this.lag_ms || Math.abs(lag_ms - this.lag_ms) > 2000) this.lag_ms = lag_ms;
     else this.lag_ms += (lag_ms - this.lag_ms) * 0.02;
-    const last = this.overview[this.overview.length - 1];
-    if (this.plays && (last === undefined || newest_s - (last[0] ?? 0) >= 1)) this.overview.push([newest_s, ...this.ring.latest()]);
+    const last_s = this.overview.newest_s;
+    if (!this.plays || (last_s !== null && newest_s - last_s < 1)) return;
+    const latest = this.ring.latest();
+    this.overview.push(newest_s, [...latest, ...latest.map((_, chamber) => targetAt(this.targets, newest_s, chamber))]);
   }
 
   /** `heard_ms` is null for what lay on the broker, from nobody knows when. */
   putState(state: WrapState, heard_ms: number | null): void {
     const before = this.plays;
     this.state = state;
-    if (this.plays && !before) this.overview = [];
+    if (this.plays && !before) this.overview.clear();
     this.stateHeard_ms = heard_ms;
-    const at_s = this.ring.newest_s;
-    if (state.target_mmhg !== null && !Number.isNaN(at_s)) {
-      this.targets.push([at_s, ...state.target_mmhg]);
-      if (this.targets.length > 90) this.targets.shift();
-    }
+    if (state.target_path !== null) this.putPath(state.target_path);
+  }
+
+  /** What a newer path says overrules what an older one said of the same time. */
+  putPath(path: TargetPath): void {
+    const oldest_s = path.unix_s - BACKLOG_S;
+    const chambers = (path.points[0]?.length ?? 1) - 1;
+    const until = Array.from({ length: chambers }, (_, chamber) => targetAt(this.targets, path.unix_s, chamber));
+    this.targets = this.targets.filter((corner) => (corner[0] as number) < path.unix_s && (corner[0] as number) >= oldest_s);
+    // Up to there the older one holds: where the two differ it is a jump, and no slope between their corners.
+    if (until.every((one) => one !== null)) this.targets.push([path.unix_s - 1e-4, ...(until as number[])]);
+    for (const [after_s, ...targets] of path.points) this.targets.push([path.unix_s + (after_s as number), ...targets]);
+  }
+
+  /** The target of each chamber at the right edge of the charts; empty without one. */
+  targetsNow(now_ms: number): number[] {
+    if (!this.plays) return [];
+    const at_s = this.edge_s(now_ms);
+    const now = this.ring.latest().map((_, chamber) => targetAt(this.targets, at_s, chamber));
+    return now.every((one) => one !== null) ? (now as number[]) : (this.state?.target_mmhg ?? []);
   }
 }
 
+/** What one gateway has said. */
 export class Model {
+  constructor(
+    /** its place among those that the server follows */ readonly index = 0,
+    readonly baseTopic = "wavewrap",
+  ) {}
+
   readonly wraps = new Map<string, Wrap>();
   brokerDown: string | null = null;
   bridge: { state?: { state: string }; info?: { commands?: string[]; gateway: string }; devices?: { wraps: { id: string; side: string }[] } } = {};
   events: Happening[] = [];
-  hello: { version: string; base_topic: string; check_before_start: boolean } | null = null;
+  hello: { version: string; base_topics: string[]; check_before_start: boolean; login: boolean } | null = null;
   /** the server's last word, in ms of this page's clock; null while there is no socket */
   heard_ms: number | null = null;
   /** counted up whenever anything but samples changed */
@@ -167,6 +228,16 @@ export class Model {
 
   isAlone(now_ms: number): boolean {
     return this.heard_ms === null || now_ms - this.heard_ms > SILENCE_MS;
+  }
+
+  /** Before each id that it has a part of. */
+  get key(): string {
+    return this.index === 0 ? "" : `g${this.index}-`;
+  }
+
+  /** What it calls itself; its topic, before it has said so. */
+  get title(): string {
+    return this.bridge.info?.gateway ?? this.baseTopic;
   }
 
   get gatewayOnline(): boolean {
@@ -190,20 +261,18 @@ export class Model {
     return all.find((one) => one.state !== "ended") ?? all[0] ?? null;
   }
 
-  /** Whether every wrap in use is vented, by pressures from after `since_ms`; null when that is not known of one of them. */
-  vented(now_ms: number, since_ms: number): boolean | null {
-    let all: boolean | null = null;
+  /** Of each wrap in use whether it is vented, by pressures from after `since_ms`; null where that is not known. */
+  eachVented(now_ms: number, since_ms: number): (boolean | null)[] {
+    const found: (boolean | null)[] = [];
     for (const wrap of this.sorted()) {
       if (wrap.proven_ms !== null && wrap.proven_ms >= since_ms && !wrap.plays) {
-        all ??= true;
+        found.push(true);
         continue;
       }
       if (wrap.state?.link !== "ready" && !wrap.plays) continue;
-      if (this.isAlone(now_ms) || wrap.isStale(now_ms)) return null;
-      if (!wrap.isVented(now_ms)) return false;
-      all ??= true;
+      found.push(this.isAlone(now_ms) || wrap.isStale(now_ms) ? null : wrap.isVented(now_ms));
     }
-    return all;
+    return found;
   }
 
   take(message: Json, now_ms: number): void {
@@ -258,7 +327,6 @@ export class Model {
   }
 
   private takeAll(message: Json, now_ms: number): void {
-    this.brokerDown = message.broker as string | null;
     this.bridge = message.bridge as Model["bridge"];
     this.events = message.events as Happening[];
     this.wraps.clear();
@@ -270,8 +338,10 @@ export class Model {
       wrap.availability = told.availability as string | null;
       wrap.summary = told.summary as Summary | null;
       wrap.events = told.events as Happening[];
-      wrap.overview = told.overview as number[][];
-      wrap.targets = told.targets as number[][];
+      wrap.overview.clear();
+      for (const [at_s, ...values] of told.overview as (number | null)[][]) wrap.overview.push(at_s as number, values);
+      wrap.targets = [];
+      for (const path of told.paths as TargetPath[]) wrap.putPath(path);
       const age_s = told.age_s as number | null;
       wrap.heard_ms = age_s === null ? null : now_ms - age_s * 1000;
     }

@@ -3,14 +3,14 @@
 import { h, setAttribute, setText } from "./dom";
 import type { Model } from "./model";
 import { clockText, nextCycle_s, shareDone } from "./progress";
-import type { Connection } from "./socket";
+import type { Asker } from "./socket";
 import type { Words } from "./text";
 
 const BOOST_MMHG = 5;
 
 export class SessionPanel {
   readonly element: HTMLElement;
-  private readonly title = h("h2", { id: "session-title" });
+  private readonly title = h("h2");
   private readonly state = h("p", { class: "state", role: "status" });
   private readonly left = h("p", { class: "left" });
   private readonly cycle = h("p", { class: "cycle" });
@@ -21,9 +21,12 @@ export class SessionPanel {
 
   constructor(
     private readonly words: Words,
-    private readonly connection: Connection,
+    private readonly gateway: Asker,
+    key: string,
+    /** id of what it stands under */ heading: string | null,
     onStart: () => void,
   ) {
+    this.title.id = `${key}session-title`;
     const button = (key: keyof SessionPanel["buttons"], act: () => void, kind = ""): HTMLButtonElement =>
       h("button", { type: "button", class: kind, hidden: true, click: act, "data-action": key }, words.say(key));
     this.buttons = {
@@ -36,7 +39,7 @@ export class SessionPanel {
     this.bar = h("div", { class: "progress", role: "progressbar", "aria-valuemin": 0, "aria-valuemax": 100, "aria-label": words.say("session_progress") }, this.fill);
     this.element = h(
       "section",
-      { class: "card session", "aria-labelledby": "session-title" },
+      { class: "card session", "aria-labelledby": heading === null ? this.title.id : `${heading} ${this.title.id}` },
       h("div", { class: "what" }, this.title, this.state),
       h("div", { class: "when" }, this.left, this.cycle),
       this.bar,
@@ -87,7 +90,7 @@ export class SessionPanel {
   private async ask(command: string, body: Record<string, unknown>): Promise<void> {
     const { words } = this;
     setText(this.told, words.say("asked"));
-    const answer = await this.connection.ask(command, body);
+    const answer = await this.gateway.ask(command, body);
     setText(this.told, answer.ok ? words.say("acknowledged") : words.say("refused", { why: words.sayOf("fail", answer.why ?? "") }));
   }
 }

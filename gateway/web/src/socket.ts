@@ -5,6 +5,11 @@ import { SILENCE_MS } from "./model";
 
 export type Answer = { ok: boolean; value: Json | null; why: string | null };
 
+/** Asks a gateway. Never throws, always answers. */
+export interface Asker {
+  ask(command: string, body?: Json, check?: Json): Promise<Answer>;
+}
+
 const RETRY_MS = 700;
 const BEAT_MS = 1000;
 /** Longer than the server waits for the gateway. */
@@ -32,15 +37,19 @@ export class Connection {
     }, BEAT_MS);
   }
 
-  /** Ask the gateway. Never throws, always answers. */
-  ask(command: string, body: Json = {}, check?: Json): Promise<Answer> {
+  /** Whoever asks one gateway, by its place in what the server said hello with. */
+  to(gateway: number): Asker {
+    return { ask: (command, body, check) => this.ask(gateway, command, body, check) };
+  }
+
+  private ask(gateway: number, command: string, body: Json = {}, check?: Json): Promise<Answer> {
     const socket = this.socket;
     if (socket === null || socket.readyState !== WebSocket.OPEN) return Promise.resolve({ ok: false, value: null, why: "no_connection" });
     const id = ++this.number;
     return new Promise((resolve) => {
       this.pending.set(id, resolve);
       setTimeout(() => this.settle(id, { ok: false, value: null, why: "no_answer" }), ANSWER_MS);
-      socket.send(JSON.stringify({ id, command, body, ...(check === undefined ? {} : { check }) }));
+      socket.send(JSON.stringify({ id, command, gateway, body, ...(check === undefined ? {} : { check }) }));
     });
   }
 

@@ -1,8 +1,9 @@
 /** Before a session, and its start: what speaks against it, the questions of today, the program, the wraps. No answer, no start. */
 
 import { h } from "./dom";
-import type { Json, Model } from "./model";
-import type { Connection } from "./socket";
+import type { Json, Model, Wrap } from "./model";
+import { showPreview, type Preview } from "./preview";
+import type { Asker } from "./socket";
 import type { Key, Words } from "./text";
 
 interface Program {
@@ -11,6 +12,8 @@ interface Program {
   description: string;
   duration_min: number;
   pressure_mmhg: number;
+  preview: Preview | null;
+  unfit: string | null;
 }
 
 export const QUESTIONS = ["pain", "swelling", "bruising", "stopped_running"] as const;
@@ -38,12 +41,13 @@ export class StartDialog {
 
   constructor(
     private readonly words: Words,
-    private readonly connection: Connection,
+    private readonly gateway: Asker,
     private readonly model: Model,
+    /** before each id, so that the dialogs of two gateways do not share one */ private readonly key: string,
   ) {
     this.element = h(
       "dialog",
-      { class: "sheet", "aria-labelledby": "start-title" },
+      { class: "sheet", "aria-labelledby": `${key}start-title` },
       this.body,
       h("button", { type: "button", class: "quiet close", click: () => this.element.close() }, words.say("close")),
     );
@@ -81,7 +85,7 @@ export class StartDialog {
     };
     const readBox = h("input", {
       type: "checkbox",
-      id: "check-read",
+      id: `${this.key}check-read`,
       change: (event) => {
         this.read = (event.target as HTMLInputElement).checked;
         update();
@@ -90,7 +94,7 @@ export class StartDialog {
     const contra = h("ul", {}, ...Array.from({ length: 8 }, (_, i) => h("li", {}, words.say(`check_contra_${i + 1}` as Key))));
     const list = this.read
       ? h("details", {}, h("summary", {}, words.say("check_contra")), contra)
-      : h("div", {}, h("p", {}, words.say("check_contra")), contra, h("label", { class: "tick", for: "check-read" }, readBox, words.say("check_read")));
+      : h("div", {}, h("p", {}, words.say("check_contra")), contra, h("label", { class: "tick", for: `${this.key}check-read` }, readBox, words.say("check_read")));
     const question = (name: Question): HTMLElement => {
       const answer = (value: boolean): HTMLElement =>
         h(
@@ -98,7 +102,7 @@ export class StartDialog {
           { class: "answer" },
           h("input", {
             type: "radio",
-            name: `check-${name}`,
+            name: `${this.key}check-${name}`,
             value: String(value),
             change: () => {
               this.answers = { ...this.answers, [name]: value };
@@ -137,7 +141,8 @@ export class StartDialog {
   private async showChoice(): Promise<void> {
     const { words } = this;
     this.show(words.say("choose_title"), h("p", { role: "status" }, words.say("choose_loading")));
-    const answer = await this.connection.ask("programs");
+    const chambers = this.ready()[0]?.chambers ?? 0;
+    const answer = await this.gateway.ask("programs", chambers > 0 ? { chambers } : {});
     if (!answer.ok) {
       this.show(words.say("choose_title"), h("p", { role: "alert" }, words.say("refused", { why: words.sayOf("fail", answer.why ?? "") })));
       return;
@@ -145,21 +150,27 @@ export class StartDialog {
     this.showPrograms(((answer.value as Json).data as { programs: Program[] }).programs);
   }
 
+  private ready(): Wrap[] {
+    return this.model.sorted().filter((wrap) => wrap.state?.link === "ready" && !wrap.plays);
+  }
+
   private showPrograms(programs: Program[]): void {
     const { words } = this;
-    const ready = this.model.sorted().filter((wrap) => wrap.state?.link === "ready" && !wrap.plays);
-    let chosen = programs.find((one) => one.name === "calf-wave") ?? programs[0];
+    const ready = this.ready();
+    const fit = programs.filter((one) => one.unfit === null);
+    let chosen = fit.find((one) => one.name === "calf-wave") ?? fit[0];
     const about = h("p", { class: "muted" });
-    const limits = h("p", { class: "muted" });
-    const minutes = h("output", { for: "choose-duration" });
-    const duration = h("input", { type: "range", id: "choose-duration", min: 1, max: 60, step: 1, input: () => showMinutes() });
+    const curve = h("div");
+    const minutes = h("output", { for: `${this.key}choose-duration` });
+    const duration = h("input", { type: "range", id: `${this.key}choose-duration`, min: 1, max: 60, step: 1, input: () => showMinutes() });
     const showMinutes = (): void => {
       minutes.textContent = words.say("choose_minutes", { min: duration.value });
     };
     const choose = (program: Program): void => {
       chosen = program;
       about.textContent = program.description;
-      limits.textContent = words.say("choose_limits", { mmhg: Math.round(program.pressure_mmhg) });
+      const limits = h("p", { class: "muted" }, words.say("choose_limits", { mmhg: Math.round(program.pressure_mmhg) }));
+      curve.replaceChildren(program.preview === null ? limits : showPreview(program.preview, words));
       duration.value = String(Math.max(1, Math.round(program.duration_min)));
       showMinutes();
     };
@@ -167,8 +178,8 @@ export class StartDialog {
       h(
         "label",
         { class: "option" },
-        h("input", { type: "radio", name: "program", value: program.name, checked: program === chosen, change: () => choose(program) }),
-        h("span", {}, h("strong", {}, program.title), h("small", {}, ` ${Math.round(program.pressure_mmhg)} ${words.say("unit")} · ${words.say("choose_minutes", { min: Math.round(program.duration_min) })}`)),
+        h("input", { type: "radio", name: `${this.key}program`, value: program.name, checked: program === chosen, disabled: program.unfit !== null, change: () => choose(program) }),
+        h("span", {}, h("strong", {}, program.title), h("small", {}, ` ${Math.round(program.pressure_mmhg)} ${words.say("unit")} · ${words.say("choose_minutes", { min: Math.round(program.duration_min) })}`), program.unfit === null ? null : h("small", { class: "unfit" }, program.unfit)),
       ),
     );
     const boxes = ready.map((wrap) => h("input", { type: "checkbox", value: wrap.name, checked: true }));
@@ -187,14 +198,14 @@ export class StartDialog {
       words.say("choose_title"),
       h("fieldset", { class: "options" }, h("legend", {}, words.say("choose_program")), ...options),
       about,
-      h("div", { class: "slider" }, h("label", { for: "choose-duration" }, words.say("choose_duration")), duration, minutes),
+      curve,
+      h("div", { class: "slider" }, h("label", { for: `${this.key}choose-duration` }, words.say("choose_duration")), duration, minutes),
       h(
         "fieldset",
         {},
         h("legend", {}, words.say("choose_wraps")),
         ...(ready.length === 0 ? [h("p", {}, words.say("choose_no_wraps"))] : boxes.map((box, i) => h("label", { class: "answer" }, box, `${words.say(ready[i]?.side ?? "left")} (${box.value})`))),
       ),
-      limits,
       h("div", { class: "actions" }, start, told),
     );
     if (chosen !== undefined) choose(chosen);
@@ -209,7 +220,7 @@ export class StartDialog {
     button.disabled = true;
     told.textContent = words.say("asked");
     const check = this.model.hello?.check_before_start === false ? undefined : { read: this.read, ...this.answers };
-    const answer = await this.connection.ask("start", { program, duration_s, wraps }, check);
+    const answer = await this.gateway.ask("start", { program, duration_s, wraps }, check);
     button.disabled = false;
     if (answer.ok) {
       told.textContent = words.say("start_acknowledged");
@@ -219,7 +230,7 @@ export class StartDialog {
   }
 
   private show(title: string, ...children: Node[]): void {
-    const heading = h("h2", { id: "start-title", tabindex: -1 }, title);
+    const heading = h("h2", { id: `${this.key}start-title`, tabindex: -1 }, title);
     this.body.replaceChildren(heading, ...children);
     heading.focus();
   }

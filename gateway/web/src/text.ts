@@ -1,12 +1,16 @@
 /** Every word that a person reads comes from `strings/`; English is the first, and whoever translates copies that one file. */
 
-import de from "./strings/de.json";
 import en from "./strings/en.json";
 
 export type Key = keyof typeof en;
 export type Language = "en" | "de";
 
-const strings: Record<Language, Record<Key, string>> = { en, de };
+export type Strings = Record<Key, string>;
+
+/** The strings of a language. English comes with the page; another one is fetched by who reads it. */
+export async function loadStrings(language: Language): Promise<Strings> {
+  return language === "de" ? (await import("./strings/de.json")).default : en;
+}
 
 /** Fill the `{names}` of a string. */
 export function format(text: string, values: Record<string, string | number> = {}): string {
@@ -29,10 +33,13 @@ export function isKey(key: string): key is Key {
 
 /** The words of one language. */
 export class Words {
-  constructor(readonly language: Language) {}
+  constructor(
+    readonly language: Language,
+    private readonly strings: Strings,
+  ) {}
 
   say(key: Key, values: Record<string, string | number> = {}): string {
-    return format(strings[this.language][key], values);
+    return format(this.strings[key], values);
   }
 
   /** A string whose key is made of a word from outside; what has none is shown as it came. */

@@ -2,7 +2,7 @@
 
 import { h } from "./dom";
 import type { Json, Model } from "./model";
-import type { Connection } from "./socket";
+import type { Asker } from "./socket";
 import type { Words } from "./text";
 
 interface Known {
@@ -12,6 +12,9 @@ interface Known {
   battery_pct: number | null;
 }
 
+/** How long a wrap shows its light. */
+const IDENTIFY_S = 15;
+
 export class WrapsDialog {
   readonly element: HTMLDialogElement;
   private readonly body = h("div", { class: "step" });
@@ -19,13 +22,14 @@ export class WrapsDialog {
 
   constructor(
     private readonly words: Words,
-    private readonly connection: Connection,
+    private readonly gateway: Asker,
     private readonly model: Model,
+    private readonly key: string,
   ) {
     this.element = h(
       "dialog",
-      { class: "sheet", "aria-labelledby": "wraps-title" },
-      h("h2", { id: "wraps-title", tabindex: -1 }, words.say("wraps_title")),
+      { class: "sheet", "aria-labelledby": `${key}wraps-title` },
+      h("h2", { id: `${key}wraps-title`, tabindex: -1 }, words.say("wraps_title")),
       this.body,
       this.told,
       h("button", { type: "button", class: "quiet close", click: () => this.element.close() }, words.say("close")),
@@ -41,17 +45,23 @@ export class WrapsDialog {
 
   private async list(): Promise<void> {
     const { words } = this;
-    const answer = await this.connection.ask("health");
+    const answer = await this.gateway.ask("health");
     if (!answer.ok) {
       this.tell(answer.ok, answer.why);
       return;
     }
     const known = ((answer.value as Json).data as { wraps: Known[] }).wraps;
-    const rows = known.map((wrap) => h("li", {}, h("span", {}, h("strong", {}, wrap.id), ` ${words.say(wrap.side)}, ${words.sayOf("link", wrap.link)}`), this.renaming(wrap), this.forgetting(wrap)));
+    const rows = known.map((wrap) => h("li", {}, h("span", {}, h("strong", {}, wrap.id), ` ${words.say(wrap.side)}, ${words.sayOf("link", wrap.link)}`), this.identifying(wrap), this.renaming(wrap), this.forgetting(wrap)));
     this.body.replaceChildren(
       known.length === 0 ? h("p", {}, words.say("wraps_none")) : h("ul", { class: "known" }, ...rows),
       ...(this.model.takes("pair") ? [this.pairing()] : []),
     );
+  }
+
+  private identifying(wrap: Known): HTMLElement | null {
+    if (!this.model.takes("identify") || wrap.link !== "ready") return null;
+    const { words } = this;
+    return h("button", { type: "button", "aria-label": words.say("identify_which", { name: wrap.id }), click: () => void this.act("identify", { wrap: wrap.id, for_s: IDENTIFY_S }) }, words.say("identify"));
   }
 
   private renaming(wrap: Known): HTMLElement | null {
@@ -98,7 +108,7 @@ export class WrapsDialog {
     const look = async (): Promise<void> => {
       begin.disabled = true;
       this.told.textContent = words.say("pair_looking");
-      const answer = await this.connection.ask("pair", {});
+      const answer = await this.gateway.ask("pair", {});
       begin.disabled = false;
       if (!answer.ok) {
         this.tell(false, answer.why);
@@ -118,7 +128,7 @@ export class WrapsDialog {
 
   private passkey(): HTMLElement {
     const { words } = this;
-    const input = h("input", { type: "text", inputmode: "numeric", pattern: "[0-9]{6}", maxlength: 6, required: true, id: "pair-passkey", autocomplete: "off" });
+    const input = h("input", { type: "text", inputmode: "numeric", pattern: "[0-9]{6}", maxlength: 6, required: true, id: `${this.key}pair-passkey`, autocomplete: "off" });
     return h(
       "form",
       {
@@ -127,7 +137,7 @@ export class WrapsDialog {
           void this.act("pair", { passkey: input.value });
         },
       },
-      h("label", { for: "pair-passkey" }, words.say("pair_passkey")),
+      h("label", { for: `${this.key}pair-passkey` }, words.say("pair_passkey")),
       input,
       h("button", { type: "submit", class: "primary" }, words.say("pair_send")),
     );
@@ -135,7 +145,7 @@ export class WrapsDialog {
 
   private async act(command: string, body: Json): Promise<void> {
     this.told.textContent = this.words.say("asked");
-    const answer = await this.connection.ask(command, body);
+    const answer = await this.gateway.ask(command, body);
     this.tell(answer.ok, answer.why);
     await this.list();
   }

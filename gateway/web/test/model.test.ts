@@ -1,13 +1,15 @@
 import { describe, expect, it } from "vitest";
-import { findAlarms } from "../src/alarms";
+import { findAlarms, findAllAlarms } from "../src/alarms";
+import { Gateways } from "../src/gateways";
 import { Model, SILENCE_MS, STALE_MS, type Json } from "../src/model";
+import en from "../src/strings/en.json";
 import { Words } from "../src/text";
 
-const words = new Words("en");
+const words = new Words("en", en);
 
 function state(more: Json = {}): Json {
   return {
-    id: "left-leg", side: "left", link: "ready", device_state: "idle", fault: null, pressure_mmhg: null, target_mmhg: null, battery_pct: 90, clock: null, session: null, ...more,
+    id: "left-leg", side: "left", link: "ready", device_state: "idle", fault: null, pressure_mmhg: null, target_mmhg: null, target_path: null, timing_ms: null, rssi_dbm: null, battery_pct: 90, clock: null, session: null, ...more,
   };
 }
 
@@ -21,8 +23,8 @@ function samples(seq: number, mmhg: number): Json {
 
 function live(now_ms: number): Model {
   const model = new Model();
-  model.take({ k: "hello", version: "1", base_topic: "wavewrap", check_before_start: true }, now_ms);
-  model.take({ k: "all", broker: null, bridge: { state: { state: "online" } }, events: [], wraps: {} }, now_ms);
+  model.take({ k: "hello", version: "1", base_topics: ["wavewrap"], check_before_start: true, login: false }, now_ms);
+  model.take({ k: "all", bridge: { state: { state: "online" } }, events: [], wraps: {} }, now_ms);
   model.take({ k: "wrap", w: "left-leg", part: "state", v: state() }, now_ms);
   model.take(samples(0, 2), now_ms);
   return model;
@@ -47,8 +49,8 @@ describe("what is live", () => {
 
   it("does not take a backlog for live data", () => {
     const model = live(0);
-    const told = { state: state(), availability: "online", summary: null, events: [], overview: [], targets: [], age_s: 30, state_age_s: 3, batches: (samples(0, 9).b as Json[]) };
-    model.take({ k: "all", broker: null, bridge: {}, events: [], wraps: { "left-leg": told } }, 5000);
+    const told = { state: state(), availability: "online", summary: null, events: [], overview: [], paths: [], age_s: 30, state_age_s: 3, batches: (samples(0, 9).b as Json[]) };
+    model.take({ k: "all", bridge: {}, events: [], wraps: { "left-leg": told } }, 5000);
     expect(model.sorted()[0]!.ring.latest()).toEqual([9, 9]);
     expect(model.sorted()[0]!.isStale(5000)).toBe(true);
   });
@@ -61,7 +63,7 @@ describe("what is live", () => {
     expect(model.sorted()[0]!.overview.length).toBeGreaterThan(7);
     put("ended");
     put("arming");
-    expect(model.sorted()[0]!.overview).toEqual([]);
+    expect(model.sorted()[0]!.overview.length).toBe(0);
     expect(model.session()?.state).toBe("arming");
   });
 
@@ -142,17 +144,60 @@ describe("a wrap at rest", () => {
 describe("vented", () => {
   it("is said of fresh pressures of every wrap, or by a record that came after STOP", () => {
     const model = live(0);
+    const gateways = new Gateways();
+    gateways.models = [model];
+    const vented = (now_ms: number, since_ms: number): boolean | null => gateways.vented(now_ms, since_ms);
     model.take(samples(1, 30), 100);
-    expect(model.vented(200, 0)).toBe(false);
+    expect(vented(200, 0)).toBe(false);
     model.take(samples(2, 1), 300);
-    expect(model.vented(400, 0)).toBe(true);
-    expect(model.vented(1400, 0)).toBeNull(); // old pressures prove nothing
+    expect(vented(400, 0)).toBe(true);
+    expect(vented(1400, 0)).toBeNull(); // old pressures prove nothing
     const summary = { program: "x", ended: "stopped", reason: "", vented: true, wraps: [] };
     model.take({ k: "wrap", w: "left-leg", part: "session", v: summary, old: true }, 1500);
-    expect(model.vented(1600, 1000)).toBeNull();
+    expect(vented(1600, 1000)).toBeNull();
     model.take({ k: "wrap", w: "left-leg", part: "session", v: summary }, 1700);
-    expect(model.vented(9000, 1000)).toBe(true);
-    expect(model.vented(9000, 2000)).toBeNull();
-    expect(new Model().vented(0, 0)).toBeNull();
+    expect(vented(9000, 1000)).toBe(true);
+    expect(vented(9000, 2000)).toBeNull();
+    expect(new Gateways().vented(0, 0)).toBeNull();
+  });
+});
+
+describe("several gateways", () => {
+  const talk = (gateways: Gateways, g: number, message: Json, now_ms = 0): boolean => gateways.take({ g, ...message }, now_ms);
+  const two = (): Gateways => {
+    const gateways = new Gateways();
+    expect(gateways.take({ k: "hello", version: "1", base_topics: ["wavewrap", "gym"], check_before_start: true, login: false }, 0)).toBe(true);
+    for (const g of [0, 1]) {
+      talk(gateways, g, { k: "all", bridge: { state: { state: "online" } }, events: [], wraps: {} });
+      talk(gateways, g, { k: "wrap", w: "left-leg", part: "state", v: state() });
+      talk(gateways, g, samples(0, g === 0 ? 1 : 30));
+    }
+    gateways.take({ k: "broker", down: null }, 0);
+    return gateways;
+  };
+
+  it("keep apart what has the same name", () => {
+    const gateways = two();
+    expect(gateways.models.map((model) => model.sorted()[0]!.ring.latest())).toEqual([[1, 1], [30, 30]]);
+    expect(gateways.models.map((model) => model.key)).toEqual(["", "g1-"]);
+    expect(gateways.take({ k: "hello", version: "1", base_topics: ["wavewrap", "gym"], check_before_start: true, login: false }, 1)).toBe(false);
+  });
+
+  it("are vented only together, and a STOP has got through when each that is there says so", () => {
+    const gateways = two();
+    expect(gateways.vented(100, 0)).toBe(false);
+    talk(gateways, 1, samples(1, 1), 100);
+    expect(gateways.vented(200, 0)).toBe(true);
+    expect([gateways.stopped([true, true]), gateways.stopped([true, false])]).toEqual([true, false]);
+    talk(gateways, 1, { k: "bridge", part: "state", v: { state: "offline" } });
+    expect([gateways.stopped([true, false]), gateways.stopped([false, false])]).toEqual([true, false]);
+  });
+
+  it("name their alarms", () => {
+    const gateways = two();
+    talk(gateways, 1, { k: "wrap", w: "left-leg", part: "state", v: state({ fault: "leak" }) });
+    const alarms = findAllAlarms(gateways.models, words, 100);
+    expect(alarms.map((one) => [one.id, one.gateway])).toEqual([["g1-left-leg-fault", 1]]);
+    expect(alarms[0]!.title).toContain("gym");
   });
 });

@@ -3,7 +3,7 @@ import { chamberPath, halfWidth } from "../src/calf";
 import { clockText, nextCycle_s, shareDone } from "../src/progress";
 import { judge } from "../src/start";
 import { ANSWER_MS, isStopKey, SHOWN_MS, Stop } from "../src/stop";
-import { format, pickLanguage, Words } from "../src/text";
+import { format, loadStrings, pickLanguage, Words } from "../src/text";
 
 describe("STOP", () => {
   it("is vented only when the pressures say so", () => {
@@ -88,10 +88,10 @@ describe("the drawing", () => {
 });
 
 describe("words", () => {
-  it("fill their values and leave unknown ones alone", () => {
+  it("fill their values and leave unknown ones alone", async () => {
     expect(format("{n} of {all}", { n: 1 })).toBe("1 of {all}");
-    expect(new Words("de").say("left")).toBe("Links");
-    expect(new Words("en").sayOf("fault", "something_new")).toBe("something_new");
+    expect(new Words("de", await loadStrings("de")).say("left")).toBe("Links");
+    expect(new Words("en", await loadStrings("en")).sayOf("fault", "something_new")).toBe("something_new");
   });
   it("come in the language of the browser, else in English", () => {
     expect(pickLanguage(["de-AT", "en"])).toBe("de");

@@ -1,5 +1,7 @@
 """The queue stays between guard and horizon, within credit; a slip shortens no rest and lengthens no hold."""
 
+from itertools import pairwise
+
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -212,3 +214,19 @@ def test_what_the_device_eased_further_counts_with_the_target_it_was_given() -> 
     assert second.target_mmhg == 45.0
     scheduler.record([StepRecord(2, second.due_tick, second.due_tick, StepOutcome.EASED)], [second.due_tick])
     assert second.target_mmhg == 40.0
+
+
+def test_the_path_of_the_set_points_is_exact_between_its_corners() -> None:
+    scheduler = Scheduler(pulses(4), LIMITS, queue_depth=64, batch_steps=64)
+    scheduler.start(1.0)
+    scheduler.next_batch(0.0, NEVER_S, CLOCK)
+    path = scheduler.path_mmhg(0.5, 4.5)
+    assert (path[0][0], path[-1][0]) == (0.5, 4.5)
+    assert max(targets[0] for _, targets in path) == scheduler.set_points_mmhg(1.9)[0] > 30.0
+    for (before_s, before), (after_s, after) in pairwise(path):
+        for share in (0.0, 0.25, 0.75):
+            at_s = before_s + (after_s - before_s) * share
+            expected = before[0] + (after[0] - before[0]) * share
+            # A jump takes a tick of 0.1 ms.
+            assert abs(scheduler.set_points_mmhg(at_s)[0] - expected) < 0.01 or after_s - before_s < 2e-4
+    assert len(path) <= 12

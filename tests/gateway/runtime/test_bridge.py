@@ -76,9 +76,7 @@ async def play() -> Record:
     async with bridged() as (virtual, publisher, bridge):
         await asyncio.sleep(2.0)
         runner = prepare_session(virtual, make_short_program(), 9.0)
-        bridge.session_view = lambda _name: SessionView(
-            runner.progress(), {run.wrap.name: run.wave.target_at(runner.elapsed_s()) for run in runner.runs}
-        )
+        bridge.session_view = lambda _name: SessionView(runner.progress(), {run.wrap.name: run for run in runner.runs})
         began_s = clock()
         outcome = await runner.run()
         ended_s = clock()
