@@ -5,9 +5,11 @@ A page of any other site can reach a loopback port. Without these checks it coul
 
 import hmac
 from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from wavewrap_dashboard.login import Login
+if TYPE_CHECKING:
+    from wavewrap_dashboard.login import Login  # without a login its hashes are not loaded
 
 __all__ = ["HEADERS", "LOOPBACK_NAMES", "Access"]
 
@@ -32,7 +34,7 @@ HEADERS = {
 class Access:
     """Made once the port is known. With a ``login`` the page is behind TLS, under ``names``; without one its token opens it on loopback."""
 
-    def __init__(self, token: str, port: int, names: Iterable[str] = LOOPBACK_NAMES, login: Login | None = None) -> None:
+    def __init__(self, token: str, port: int, names: Iterable[str] = LOOPBACK_NAMES, login: "Login | None" = None) -> None:
         self._token = token
         self.login = login
         self.scheme = "http" if login is None else "https"

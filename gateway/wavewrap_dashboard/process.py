@@ -14,7 +14,6 @@ import uvicorn
 from wavewrap_dashboard.access import LOOPBACK_NAMES, Access
 from wavewrap_dashboard.history import HistoryService
 from wavewrap_dashboard.live import Live
-from wavewrap_dashboard.login import Login
 from wavewrap_dashboard.server import make_app
 from wavewrap_dashboard.settings import DashboardSettings
 from wavewrap_protocol.errors import UsageError
@@ -99,6 +98,8 @@ def _open_to(settings: DashboardSettings, port: int, clock: Callable[[], float])
     own = f"[{address}]" if address.version == 6 else str(address)
     if settings.tls is None:
         return Access(token, port, (*LOOPBACK_NAMES, own)), f"http://{own}:{port}/enter/{token}"
+    from wavewrap_dashboard.login import Login  # here, because argon2 takes a megabyte that most pages have no use for
+
     users = {name: hashed.get_secret_value() for name, hashed in settings.users.items()}
     names = (*settings.names, *(() if address.is_unspecified else (own,)), *(LOOPBACK_NAMES if address.is_loopback else ()))
     return Access(token, port, names, Login(users, token, clock, _read_wall_s)), f"https://{names[0]}:{port}/"

@@ -17,7 +17,6 @@ from wavewrap_dashboard.history import HistoryService
 from wavewrap_dashboard.history_routes import history_routes
 from wavewrap_dashboard.hub import Page, encode
 from wavewrap_dashboard.live import Live
-from wavewrap_dashboard.login_routes import login_routes
 from wavewrap_dashboard.requests_in import AskedError, read_message
 from wavewrap_protocol import __version__
 
@@ -99,8 +98,13 @@ def make_app(
             sending.cancel()
             await asyncio.gather(sending, return_exceptions=True)
 
+    logins: list[Route] = []
+    if access.login is not None:
+        from wavewrap_dashboard.login_routes import login_routes  # as in process
+
+        logins = login_routes(access, access.login, lambda: file("login.html"))
     routes = [
-        *([] if access.login is None else login_routes(access, access.login, lambda: file("login.html"))),
+        *logins,
         Route("/enter/{token}", enter),
         *(Route(path, page) for path in PAGES),
         *history_routes(access, history),
