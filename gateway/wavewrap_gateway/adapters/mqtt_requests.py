@@ -69,7 +69,17 @@ class _Link(MqttConnection):
         self._mqtt_5 = version == "5"
         self._on_message = on_message
         self._client.on_message = self._hand_over
-        self._client.on_subscribe = _note_subscribed
+        self._client.on_subscribe = self._note_subscribed
+        self.listening = asyncio.Event()
+        """The broker has answered what was subscribed."""
+
+    def _note_subscribed(
+        self, _client: Client, _data: object, _mid: int, reasons: list[ReasonCode], _properties: Properties | None
+    ) -> None:
+        refused = [str(reason) for reason in reasons if reason.is_failure]
+        if refused:
+            _log.error("the broker lets this gateway's user read no requests (%s): correct its rights there", refused[0])
+        self.listening.set()
 
     def _hand_over(self, _client: Client, _data: object, message: MQTTMessage) -> None:
         self._on_message(message)
@@ -116,12 +126,6 @@ class _Link(MqttConnection):
             _log.warning("requests: the broker refused an answer: %s", refusal.reason)
 
 
-def _note_subscribed(_client: Client, _data: object, _mid: int, reasons: list[ReasonCode], _properties: Properties | None) -> None:
-    refused = [str(reason) for reason in reasons if reason.is_failure]
-    if refused:
-        _log.error("the broker lets this gateway's user read no requests (%s): correct its rights there", refused[0])
-
-
 class MqttRequests:
     """``on_request`` gets every request, ``on_other`` topic and body of what comes on ``others`` (full topics), ``on_up`` a new connection.
 
@@ -139,6 +143,7 @@ class MqttRequests:
         self._read_up_to_s = 0.0
         self._to_clear: list[str] = []
         self._hurry = asyncio.Event()
+        self._linked = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
         self.on_request: Callable[[Incoming], None] = lambda _incoming: None
         self.on_other: Callable[[str, bytes], None] = lambda _topic, _body: None
@@ -153,6 +158,17 @@ class MqttRequests:
         """Connect, and stay connected until :meth:`close`."""
         self._read_up_to_s = self._empty_s = asyncio.get_running_loop().time()
         self._tasks = [asyncio.create_task(self._keep_up(), name="mqtt-requests"), asyncio.create_task(self._keep_pulse())]
+
+    async def wait_listening(self, timeout_s: float) -> bool:
+        """Until the broker hands requests on; False when ``timeout_s`` ended first."""
+        try:
+            async with asyncio.timeout(timeout_s):
+                await self._linked.wait()
+                if self._link is not None:
+                    await self._link.listening.wait()
+        except TimeoutError:
+            return False
+        return True
 
     async def close(self, drain_s: float = 2.0) -> None:
         """Take no more requests; what was answered is sent, for at most ``drain_s``."""
@@ -207,6 +223,7 @@ class MqttRequests:
             self._link = link
             try:
                 link.subscribe([f"{self._prefix}+", *self._others])
+                self._linked.set()
                 _log.info("requests: listening on %s as MQTT %s", self._targets.current.safe_url, self._version)
                 up_s = asyncio.get_running_loop().time()
                 to_clear, self._to_clear = self._to_clear, []

@@ -55,6 +55,9 @@ from wavewrap_protocol.requests import CommandName
 
 __all__ = ["Daemon", "open_daemon"]
 
+LISTENING_S = 3.0
+"""Who is told that the daemon is ready may ask at once. Choice: many times what a broker needs; one that is away is not waited for."""
+
 BROKER_DELAYS_S = (1.0, 2.0, 4.0, 8.0, 16.0, 30.0)
 """Choice: a broker that starts with the machine is there within seconds; one that is switched off is asked twice a minute."""
 
@@ -236,6 +239,8 @@ async def open_daemon(config: GatewayConfig, rng: Random, port: int, progress: C
         work = [asyncio.create_task(job, name=name) for name, job in jobs.items()]
         stack.callback(bridge.publish_samples)
         stack.push_async_callback(_cancel, work)
+        if not await requests.wait_listening(LISTENING_S):
+            _log.info("no broker takes requests yet: going on without")
         yield Daemon(settings.safe_url, fleet, desk, commands, publisher, work)
 
 
