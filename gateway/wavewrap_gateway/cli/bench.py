@@ -81,7 +81,7 @@ def fleet(
 @app.command("dashboard")
 def dashboard(
     window_s: Annotated[float, typer.Option("--window", min=5.0, help="Seconds to measure each latency.")] = WINDOW_S,
-    heap_s: Annotated[float, typer.Option("--heap", min=20.0, help="Seconds over which the page's memory is looked at.")] = HEAP_S,
+    heap_s: Annotated[float, typer.Option("--heap", min=90.0, help="Seconds over which the page's memory is looked at.")] = HEAP_S,
     presses: Annotated[int, typer.Option(min=1, help="Presses of STOP, each in a session of its own.")] = PRESSES,
     as_json: JsonOption = False,
 ) -> None:
