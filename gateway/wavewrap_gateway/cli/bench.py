@@ -48,7 +48,8 @@ def end_in_order() -> None:
 
 @app.command("gateway")
 def gateway(
-    window_s: Annotated[float, typer.Option("--window", min=1.0, help="Seconds to measure each.")] = 20.0, as_json: JsonOption = False
+    window_s: Annotated[float, typer.Option("--window", min=1.0, help="Seconds to measure each, three times in turn.")] = 12.0,
+    as_json: JsonOption = False,
 ) -> None:
     """CPU and memory of gateway and simulator, two wraps at 50 Hz, beside a bare script."""
     _finish([asyncio.run(bench_gateway(window_s))], as_json)
