@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from wavewrap_gateway.adapters.store_reader import list_sessions, load_session
 from wavewrap_gateway.bench.data_books import Books
 from wavewrap_gateway.core.recorded_session import RecordedSession, RecordedSide
-from wavewrap_protocol.limits import VENTED_MMHG
+from wavewrap_protocol.limits import OVER_THRESHOLD_MMHG
 
 __all__ = ["HistoryBook", "read_history"]
 
@@ -17,7 +17,7 @@ class HistoryBook:
     """``span``: samples that the wraps took from the first to the last of each record; ``kept`` of them are there.
 
     ``lacking``: the subscriber got them and the history has not. ``differing``: it did not get them, or got others. ``under_pressure``:
-    records without a sample, or whose last one is of a leg that is still squeezed, though nobody took the wrap over.
+    records without a sample, or whose last one is over 15 mmHg in some chamber, though nobody took the wrap over.
     """
 
     sessions: int
@@ -47,7 +47,7 @@ def read_history(place: str, books: Books) -> HistoryBook:
 
 
 def _ends_under_pressure(side: RecordedSide) -> bool:
-    return len(side.curves) == 0 or float(side.curves.pressure_mmhg[-1].max()) >= VENTED_MMHG
+    return len(side.curves) == 0 or float(side.curves.pressure_mmhg[-1].max()) > OVER_THRESHOLD_MMHG
 
 
 def _is_taken_over(side: RecordedSide, session: RecordedSession, later: list[RecordedSession]) -> bool:

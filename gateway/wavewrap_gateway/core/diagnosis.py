@@ -60,9 +60,22 @@ def diagnose(compressions: Iterable[Compression]) -> list[Finding]:
 
 
 def fall_rates_mmhg_s(compressions: Iterable[Compression]) -> dict[int, tuple[float, float]]:
-    """By chamber: how fast its holds fall between refills, and those of the others; what it falls faster is what leaks."""
-    rates = _against_others(_settled(_by_chamber(compressions)), "fall_mmhg_s")
-    return {chamber: (own_mmhg_s, others_mmhg_s) for chamber, own_mmhg_s, others_mmhg_s in rates}
+    """By chamber: how fast its holds fall between refills, and how fast the others' would at its pressure; what it falls faster leaks.
+
+    A bladder that gives way does so in proportion to its pressure, and in a graded wave no two chambers have the same.
+    """
+    return _falls(_settled(_by_chamber(compressions)))
+
+
+def _falls(chambers: dict[int, list[Compression]]) -> dict[int, tuple[float, float]]:
+    targets_mmhg = {chamber: target for chamber, ones in chambers.items() if (target := _typical(ones, "target_mmhg"))}
+    falls_mmhg_s = {at: fall for at, ones in chambers.items() if at in targets_mmhg and (fall := _typical(ones, "fall_mmhg_s")) is not None}
+    found: dict[int, tuple[float, float]] = {}
+    for chamber, fall_mmhg_s in falls_mmhg_s.items():
+        others = [fall / targets_mmhg[at] for at, fall in falls_mmhg_s.items() if at != chamber]
+        if others:
+            found[chamber] = fall_mmhg_s, median(others) * targets_mmhg[chamber]
+    return found
 
 
 def _by_chamber(compressions: Iterable[Compression]) -> dict[int, list[Compression]]:
@@ -93,9 +106,9 @@ def _against_others(chambers: dict[int, list[Compression]], name: str) -> Iterab
 
 
 def _leaks(chambers: dict[int, list[Compression]]) -> Iterable[Finding]:
-    for chamber, fall_mmhg_s, others_mmhg_s in _against_others(chambers, "fall_mmhg_s"):
+    for chamber, (fall_mmhg_s, others_mmhg_s) in _falls(chambers).items():
         if fall_mmhg_s - others_mmhg_s > LEAK_MMHG_S:
-            value = f"falls by {fall_mmhg_s:.2f} mmHg/s, the others by {others_mmhg_s:.2f}"
+            value = f"falls by {fall_mmhg_s:.2f} mmHg/s, the others at its pressure by {others_mmhg_s:.2f}"
             yield Finding(FindingKind.LEAK, chamber, value)
 
 

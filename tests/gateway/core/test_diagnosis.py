@@ -1,6 +1,7 @@
 """What the gateway reads from pressures: drawn traces with one thing wrong, and what must not be taken for it."""
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -103,6 +104,19 @@ def test_one_chamber_alone_is_compared_with_nothing_and_says_nothing() -> None:
 )
 def test_what_is_wrong_with_one_chamber_is_found_there(wrong: tuple[NDArray[np.int64], Trace], kind: FindingKind) -> None:
     assert kinds(draw(1), wrong, draw(3)) == [(kind, 1)]
+
+
+def graded(compressions: list[Compression], targets_mmhg: tuple[float, ...], falls_mmhg_s: tuple[float, ...]) -> list[Compression]:
+    return [replace(one, target_mmhg=targets_mmhg[one.chamber], fall_mmhg_s=falls_mmhg_s[one.chamber]) for one in compressions]
+
+
+def test_in_a_graded_wave_a_chamber_may_fall_faster_in_proportion_to_its_pressure() -> None:
+    four = measured(draw(1), draw(2), draw(3), draw(4))
+    # As bladders do that give way by two hundredths of their pressure in a second; the first is 0.37 over the median of the others.
+    even = graded(four, (55.0, 45.0, 40.0, 35.0), (1.25, 1.02, 0.88, 0.77))
+    assert [finding.kind for finding in diagnose(even)] == []
+    leaking = graded(four, (55.0, 45.0, 40.0, 35.0), (1.25, 1.02, 1.30, 0.77))
+    assert [(finding.kind, finding.chamber) for finding in diagnose(leaking)] == [(FindingKind.LEAK, 2)]
 
 
 def test_all_chambers_late_is_the_pump() -> None:
