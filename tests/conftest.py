@@ -1,4 +1,4 @@
-"""How the tests are spread over three processes, and what they can be run on."""
+"""How the tests are spread over two processes, and what they can be run on."""
 
 from pathlib import Path
 
@@ -21,9 +21,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """A module stays together, for it may play its story once; what runs on the real clock, and mostly waits, goes in two lines."""
-    modules = {item: str(Path(item.nodeid.partition("::")[0])) for item in items}
-    real = sorted({module for item, module in modules.items() if item.get_closest_marker("realtime")})
-    for item, module in modules.items():
-        group = f"realtime-{real.index(module) % 2}" if item.get_closest_marker("realtime") else module
+    """A module stays together, for it may play its story once; all that runs on the real clock goes one after the other."""
+    for item in items:
+        group = "realtime" if item.get_closest_marker("realtime") else str(Path(item.nodeid.partition("::")[0]))
         item.add_marker(pytest.mark.xdist_group(group))
