@@ -6,6 +6,7 @@ The link itself asks at once for every gap that it sees (``wrap_link``); this is
 
 import asyncio
 import logging
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from wavewrap_gateway.core.link_state import Ready
@@ -20,6 +21,9 @@ __all__ = ["Recall"]
 
 LOOK_S = 2.0
 """Choice: a replay of the whole ring takes longer, but brings something within this."""
+
+REFUSALS = 3
+"""So often refused, a gap is gone: a wrap also refuses while too much of what was asked for waits."""
 
 _log = logging.getLogger(__name__)
 
@@ -40,7 +44,9 @@ class Recall:
         self._runs = dict(runs)
         self._late = late
         self._missing: dict[Wrap, int] = {}
-        self._gone: set[Gap] = set()
+        self._asked: dict[tuple[Wrap, int], SampleRuns] = {}
+        """By wrap and its boot."""
+        self._refused: Counter[Gap] = Counter()
 
     async def run(self) -> None:
         """Until cancelled."""
@@ -61,18 +67,26 @@ class Recall:
             return
         runs = self._runs.pop((wrap.name, boot_id), None)
         recalled = ledger.recall(boot_id & 0xFF, runs) if runs else []
-        lacking = SampleRuns()
-        for gap in [*ledger.gaps(), *([] if self._late is None else self._late.gaps(wrap))]:
-            lacking.add(gap.first, gap.last)
+        late = [] if self._late is None else self._late.gaps(wrap)
+        lacking = SampleRuns((gap.first, gap.last) for gap in [*ledger.gaps(), *late])
         missing = sum(last - first + 1 for first, last in lacking.runs())
         before, self._missing[wrap] = self._missing.get(wrap), missing
-        if not recalled and (missing == 0 or before is None or missing < before):
-            return
-        for run in lacking.runs():
-            gap = Gap(ledger.epoch, *run)
-            if gap in self._gone:
-                continue
+        asked = self._asked.setdefault((wrap, boot_id), SampleRuns())
+        # For a gap that it sees the link has asked itself; for these nobody has.
+        fresh = SampleRuns((gap.first, gap.last) for gap in [*recalled, *late])
+        wanted = self._still_there(ledger.epoch, [run for first, last in fresh.runs() for run in asked.absent(first, last)])
+        if not wanted and missing and before is not None and missing >= before:
+            asked = self._asked[wrap, boot_id] = SampleRuns()
+            wanted = self._still_there(ledger.epoch, lacking.runs())
+        for gap in wanted:
             answer = await wrap.link.command(Replay(gap.epoch, gap.first, gap.last))
             _log.info("%s: samples %d to %d asked for again: %s", wrap.name, gap.first, gap.last, answer.result.name)
-            if answer.result is not Result.OK:
-                self._gone.add(gap)
+            if answer.result is Result.OK:
+                asked.add(gap.first, gap.last)
+            else:
+                self._refused[gap] += 1
+
+    def _still_there(self, epoch: int, runs: Iterable[tuple[int, int]]) -> list[Gap]:
+        """As gaps, without what was refused too often."""
+        gaps = [Gap(epoch, first, last) for first, last in runs]
+        return [gap for gap in gaps if self._refused[gap] < REFUSALS]
