@@ -50,7 +50,7 @@ def _last_heard_s(connection: Connection, session_id: str) -> float | None:
 
 
 def find_unfinished(connection: Connection, gateway: str, now_unix_s: float) -> list[Unfinished]:
-    """What the wraps may still have at ``now_unix_s`` of sessions of ``gateway`` that were cut off."""
+    """What the wraps may still have at ``now_unix_s`` of sessions of ``gateway`` that nobody ended, or that a fault did."""
     since_s = now_unix_s - AFTERMATH_S - RING_S
     recent = (SESSIONS.c.gateway == gateway) & (SESSIONS.c.state != RecordState.RUNNING.value) & (SESSIONS.c.ended_unix_s > since_s)
     found: list[Unfinished] = []
@@ -59,7 +59,7 @@ def find_unfinished(connection: Connection, gateway: str, now_unix_s: float) -> 
         for row in connection.execute(SESSIONS.select().where(recent).order_by(SESSIONS.c.started_unix_s.desc())).mappings().all():
             mine = row["session_id"]
             for wrap in connection.execute(WRAPS.select().where(WRAPS.c.session_id == mine)).mappings().all():
-                if row["state"] == RecordState.INTERRUPTED.value:
+                if row["state"] in (RecordState.INTERRUPTED.value, RecordState.FAULTED.value):
                     runs = _kept_runs(connection, mine, wrap["wrap"], wrap["boot_id"] & 0xFF)
                     until_s = min(row["ended_unix_s"] + AFTERMATH_S, begun_s.get(wrap["serial"], float("inf")))
                     found.append(Unfinished(mine, wrap["wrap"], wrap["serial"], wrap["boot_id"], row["started_unix_s"], until_s, runs))

@@ -9,6 +9,7 @@ from tests.support.store_writing import keep, wait_until, writing
 
 from wavewrap_gateway.adapters.store_reader import delete_sessions, list_sessions, load_session
 from wavewrap_gateway.adapters.store_writer import StoreWriter
+from wavewrap_gateway.core.history import RecordState
 from wavewrap_gateway.core.late_samples import AFTERMATH_S, Unfinished
 
 place = pytest.fixture(open_places, scope="module", params=["sqlite", "postgresql"])
@@ -76,3 +77,16 @@ def test_the_record_of_a_cut_off_session_ends_where_the_next_one_began(place: Pl
     runs = {one.runs for one in told}
     assert len(runs) == 1
     assert next(iter(runs))[-1][1] - next(iter(runs))[0][0] == 149
+
+
+def test_a_session_that_a_fault_ended_may_get_more_and_one_that_ended_in_order_may_not(place: Place) -> None:
+    name = place.fresh()
+    for number, state in enumerate((RecordState.FAULTED, RecordState.COMPLETED, RecordState.STOPPED)):
+        head = make_head(f"{state.value}-0", started_s=100.0 * number)
+        assert keep(name, head, list(make_frames(head, 1.0)), state=state) == []
+    told: list[Unfinished] = []
+    writer = StoreWriter(name, "attic", pytest.fail, lambda: BEGUN_UNIX_S + 61.0, told.extend)
+    writer.start()
+    wait_until(lambda: len(told) == 2)
+    writer.close()
+    assert {one.session_id for one in told} == {"faulted-0"}
