@@ -10,7 +10,7 @@ from wavewrap_gateway.core.account import SessionAccount, quantiles
 from wavewrap_gateway.core.dose import ChamberDose, compare_doses, measure_dose
 from wavewrap_gateway.core.recorded_session import RecordedSession, RecordedSide
 from wavewrap_gateway.history_service.curves import span_s
-from wavewrap_gateway.history_service.shelf import Shelf
+from wavewrap_gateway.history_service.shelf import SETTLED, Shelf
 from wavewrap_protocol.errors import StoreError
 from wavewrap_protocol.history_answers import (
     ChamberChange,
@@ -111,7 +111,7 @@ def answer_trends(shelf: Shelf, ask: TrendsAsk) -> TrendsAnswer:
             except StoreError:
                 damaged.append(one.session)
                 continue
-            if one.state != "running":
+            if one.state in SETTLED:
                 shelf.trends[one.session] = line
         lines.append(line)
     return TrendsAnswer(total=found.total, sessions=lines, damaged=damaged)

@@ -9,7 +9,10 @@ from wavewrap_gateway.core.history import RecordState
 from wavewrap_gateway.core.recorded_session import RecordedSession
 from wavewrap_protocol.history_answers import TrendLine
 
-__all__ = ["Shelf"]
+__all__ = ["SETTLED", "Shelf"]
+
+SETTLED = (RecordState.COMPLETED, RecordState.STOPPED)
+"""What does not change any more: samples of one that was cut off, or that a fault ended, may come late."""
 
 KEPT = 3
 """Choice: two that are compared and one more. An hour of two wraps at 50 Hz takes some 30 MB."""
@@ -24,7 +27,7 @@ class Shelf:
         self.folder = folder
         self._sessions: OrderedDict[str, RecordedSession] = OrderedDict()
         self.trends: dict[str, TrendLine] = {}
-        """By session; only of those that are over, whose figures do not change."""
+        """By session; only of those that are settled."""
 
     def session(self, name: str) -> RecordedSession:
         """Raises :class:`wavewrap_protocol.errors.UsageError` where there is none, ``StoreError`` where it cannot be read."""
@@ -33,7 +36,7 @@ class Shelf:
             self._sessions.move_to_end(name)
             return kept
         session = load_session(self.place, name)
-        if session.state is not RecordState.RUNNING and name != LAST:
+        if session.state in SETTLED and name != LAST:
             self._sessions[name] = session
             if len(self._sessions) > KEPT:
                 self._sessions.popitem(last=False)
