@@ -39,6 +39,9 @@ class _Timerfd:
 
     def __init__(self) -> None:
         self._library = ctypes.PyDLL(None, use_errno=True)
+        self._set_time = self._library.timerfd_settime
+        self._spec = _TimerSpec()
+        self._spec_at = ctypes.byref(self._spec)
         self.descriptor = -1
 
     def open(self) -> None:
@@ -50,8 +53,9 @@ class _Timerfd:
 
     def arm(self, deadline_ns: int) -> None:
         """Be readable from ``deadline_ns`` on, and not before even if it is now; 0: never. Raises :class:`OSError`."""
-        spec = _TimerSpec(it_value=_TimeSpec(*divmod(deadline_ns, _NS_PER_S)))
-        if self._library.timerfd_settime(self.descriptor, _TFD_TIMER_ABSTIME, ctypes.byref(spec), None) < 0:
+        value = self._spec.it_value
+        value.tv_sec, value.tv_nsec = divmod(deadline_ns, _NS_PER_S)
+        if self._set_time(self.descriptor, _TFD_TIMER_ABSTIME, self._spec_at, None) < 0:
             raise _last_error()
 
 

@@ -133,7 +133,7 @@ def encode_message(base_topic: str, topic: str, payload: Payload, wrap: str | No
         data_class = DataClass.TELEMETRY
         samples = SampleRun(payload.wrap, payload.boot_id, payload.seq, len(payload.pressure_mmhg[0]) if payload.pressure_mmhg else 0)
     return Message(
-        path=f"{base_topic}/{row.path.format(wrap=wrap)}",
+        path=f"{base_topic}/{row.path.replace('{wrap}', wrap or '')}",
         body=payload.model_dump_json().encode(),
         qos=row.qos,
         retained=row.retained,
