@@ -168,7 +168,6 @@ async def _look_while_one_is_away(stage: Stage, story: Story) -> None:
     await _check(page, story, "phone")
     await _until(lambda: _says(stage, "measured vented"), False)
     story.told["later"] = await stage.detail()
-    # A page that is opened now has never heard that gateway.
     new = await page.context.new_page()
     await new.goto(page.url)
     await new.locator("[data-gateway='0'] .wrap:not(.stale)").wait_for()
@@ -231,7 +230,7 @@ def test_the_broker_comes_back_without_a_reload(story: Story) -> None:
     assert (story.told["alarms at last"], story.told["live at last"], story.told["same page"]) == (0, 2, True)
 
 
-def test_a_gateway_that_was_never_heard_is_not_said_to_have_no_wraps(story: Story) -> None:
+def test_a_page_that_is_opened_meanwhile_claims_nothing_of_the_gateway_that_is_away(story: Story) -> None:
     assert f"wavewrap @ {story.told['places'][1]}" in story.told["new page"]
     assert "The MQTT broker is not there" in story.told["new page"]
     assert "One may be running" in story.told["new page"]
