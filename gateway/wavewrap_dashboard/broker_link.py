@@ -1,4 +1,4 @@
-"""The dashboard's connection to the broker: paho on its own thread, which only notes; everything else happens in the loop.
+"""The dashboard's connection to one broker: paho on its own thread, which only notes; everything else happens in the loop.
 
 MQTT 3.1.1, which every broker speaks; what is asked carries its expiry in the body. Reconnects for ever, from the first try on.
 Not responsible for what messages mean (``feed``) nor for who may ask (``server``).
@@ -37,18 +37,19 @@ _log = logging.getLogger(__name__)
 class BrokerLink:
     """``on_message(gateway, topic under its base, body, retained)`` and ``on_change(reason)`` (``None``: up) are called in the loop.
 
-    A gateway is its place among the base topics of ``address``.
+    The gateways of its base topics are numbered from ``first`` on.
     """
 
     def __init__(
         self,
         address: BrokerAddress,
+        first: int,
         client_id: str,
         on_message: Callable[[int, str, bytes, bool], None],
         on_change: Callable[[str | None], None],
     ) -> None:
         self._address = address
-        self._bases = [f"{topic}/" for topic in address.base_topics]
+        self.bases = {first + place: f"{topic}/" for place, topic in enumerate(address.base_topics)}
         self._on_message = on_message
         self._on_change = on_change
         self._inbox: deque[tuple[str, bytes, bool]] = deque()
@@ -68,19 +69,24 @@ class BrokerLink:
         client.on_message = self._note_message
         self._client = client
 
-    def start(self) -> None:
-        """Begin to connect. Raises :class:`UsageError` for TLS files that cannot be used."""
-        self._loop = asyncio.get_running_loop()
+    def load_tls(self) -> None:
+        """Before the start. Raises :class:`UsageError` for TLS files that cannot be used."""
         address = self._address
-        if address.tls:
-            try:
-                context = ssl.create_default_context(cafile=address.ca_file)
-                if address.cert_file is not None:
-                    context.load_cert_chain(address.cert_file, address.key_file)
-            except OSError as cause:
-                raise UsageError(f"MQTT TLS files of the dashboard cannot be used ({cause}): give readable PEM files") from cause
-            self._client.tls_set_context(context)
-        self._client.connect_async(address.host, address.port, KEEPALIVE_S)
+        if not address.tls:
+            return
+        try:
+            context = ssl.create_default_context(cafile=address.ca_file)
+            if address.cert_file is not None:
+                context.load_cert_chain(address.cert_file, address.key_file)
+        except OSError as cause:
+            place = f"{address.host}:{address.port}"
+            raise UsageError(f"MQTT TLS files of the dashboard for {place} cannot be used ({cause}): give readable PEM files") from cause
+        self._client.tls_set_context(context)
+
+    def start(self) -> None:
+        """Begin to connect."""
+        self._loop = asyncio.get_running_loop()
+        self._client.connect_async(self._address.host, self._address.port, KEEPALIVE_S)
         self._client.loop_start()
 
     async def close(self) -> None:
@@ -95,7 +101,7 @@ class BrokerLink:
         """
         if not self.connected:
             return False
-        return self._client.publish(self._bases[gateway] + topic, body, 1).rc == MQTTErrorCode.MQTT_ERR_SUCCESS
+        return self._client.publish(self.bases[gateway] + topic, body, 1).rc == MQTTErrorCode.MQTT_ERR_SUCCESS
 
     # In paho's thread: note and wake. An exception here would end the thread unseen.
 
@@ -110,7 +116,7 @@ class BrokerLink:
         if reason.is_failure:
             self._call(self._change, f"refused: {reason}")
             return
-        client.subscribe([(f"{base}#", 1) for base in self._bases])
+        client.subscribe([(f"{base}#", 1) for base in self.bases.values()])
         self._call(self._change, None)
 
     def _note_disconnect(
@@ -145,7 +151,7 @@ class BrokerLink:
         self._due = False
         while self._inbox:
             topic, body, retained = self._inbox.popleft()
-            for gateway, base in enumerate(self._bases):
+            for gateway, base in self.bases.items():
                 if topic.startswith(base):
                     self._on_message(gateway, topic.removeprefix(base), body, retained)
 

@@ -1,7 +1,8 @@
-"""What joins broker, past, pages and requests: the loop that pushes twenty times a second."""
+"""What joins brokers, past, pages and requests: the loop that pushes twenty times a second."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 from wavewrap_dashboard.asking import UNASKED_ANSWERS, Asking
@@ -23,18 +24,29 @@ BEAT_PERIOD_S = 0.5
 class Live:
     """``clock`` is monotonic, ``now_unix_s`` the wall clock of requests."""
 
-    def __init__(self, address: BrokerAddress, client_id: str, clock: Callable[[], float], now_unix_s: Callable[[], float]) -> None:
+    def __init__(
+        self, brokers: Sequence[BrokerAddress], client_id: str, clock: Callable[[], float], now_unix_s: Callable[[], float]
+    ) -> None:
         self._clock = clock
-        self._base_topics = address.base_topics
-        self._feeds = [Feed() for _ in address.base_topics]
+        self._gateways = _name(brokers)
+        self._feeds = [Feed() for _ in self._gateways]
         self._hub = Hub()
-        self._broker_down: str | None = "not connected yet"
-        self._link = BrokerLink(address, client_id, self._take, self._on_broker)
-        self._asking = Asking(self._link.publish, now_unix_s)
+        self._down: list[str | None] = ["not connected yet" for _ in self._gateways]
+        self._links: list[BrokerLink] = []
+        self._link_of: list[BrokerLink] = []
+        for place, address in enumerate(brokers):
+            # An id of its own each: two addresses may be ways to the same broker, which ends the older one of two with the same.
+            link = BrokerLink(address, len(self._link_of), f"{client_id}-{place}", self._take, partial(self._on_broker, place))
+            self._links.append(link)
+            self._link_of += [link] * len(address.base_topics)
+        self._asking = Asking(self._publish, now_unix_s)
 
     async def run(self) -> None:
         """Until cancelled. Raises :class:`wavewrap_protocol.errors.UsageError` for TLS files that cannot be used."""
-        self._link.start()
+        for link in self._links:
+            link.load_tls()
+        for link in self._links:
+            link.start()
         try:
             next_push_s = next_beat_s = self._clock()
             while True:
@@ -46,20 +58,20 @@ class Live:
                 if now_s >= next_beat_s:
                     next_beat_s = now_s + BEAT_PERIOD_S
                     unreadable = sum(feed.unreadable for feed in self._feeds)
-                    self._hub.send_state({"k": "beat", "lost": self._link.dropped, "unreadable": unreadable})
+                    self._hub.send_state({"k": "beat", "lost": sum(link.dropped for link in self._links), "unreadable": unreadable})
                 # The pace is kept over a late wake-up, and not caught up on after a stall.
                 next_push_s = max(next_push_s + PUSH_PERIOD_S, now_s)
                 await asyncio.sleep(next_push_s - now_s)
         finally:
             self._asking.close()
-            await self._link.close()
+            await asyncio.gather(*(link.close() for link in self._links))
 
     def open_page(self, hello: dict[str, Any]) -> Page:
         """A page was opened: it gets everything, then what is new."""
         page = self._hub.add()
-        page.put_state(encode({"k": "hello", "base_topics": self._base_topics, **hello}))
-        page.put_state(encode({"k": "broker", "down": self._broker_down}))
+        page.put_state(encode({"k": "hello", "gateways": self._gateways, **hello}))
         for gateway, feed in enumerate(self._feeds):
+            page.put_state(encode({"g": gateway, "k": "broker", "down": self._down[gateway]}))
             page.put_state(encode({"g": gateway, **feed.snapshot(self._clock())}))
         return page
 
@@ -83,6 +95,20 @@ class Live:
         if told is not None:
             self._hub.send_state({"g": gateway, **told})
 
-    def _on_broker(self, reason: str | None) -> None:
-        self._broker_down = reason
-        self._hub.send_state({"k": "broker", "down": reason})
+    def _publish(self, gateway: int, topic: str, body: bytes) -> bool:
+        return self._link_of[gateway].publish(gateway, topic, body)
+
+    def _on_broker(self, place: int, reason: str | None) -> None:
+        for gateway in self._links[place].bases:
+            self._down[gateway] = reason
+            self._hub.send_state({"g": gateway, "k": "broker", "down": reason})
+
+
+def _name(brokers: Sequence[BrokerAddress]) -> list[dict[str, str]]:
+    """Of each gateway its topic and its broker, by the host alone where that is enough."""
+    hosts = [address.host for address in brokers]
+    return [
+        {"topic": topic, "broker": address.host if hosts.count(address.host) == 1 else f"{address.host}:{address.port}"}
+        for address in brokers
+        for topic in address.base_topics
+    ]

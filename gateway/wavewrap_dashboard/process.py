@@ -1,4 +1,4 @@
-"""A dashboard, opened and closed: its port, its server in the running loop, its link to the broker."""
+"""A dashboard, opened and closed: its port, its server in the running loop, its links to the brokers."""
 
 import asyncio
 import secrets
@@ -56,7 +56,7 @@ async def open_dashboard(settings: DashboardSettings) -> AsyncIterator[Dashboard
     loop = asyncio.get_running_loop()
     with _listen(settings) as listening:
         port = listening.getsockname()[1]
-        live = Live(settings.broker, f"wavewrap-dashboard-{secrets.token_hex(4)}", loop.time, _read_wall_s)
+        live = Live(settings.brokers, f"wavewrap-dashboard-{secrets.token_hex(4)}", loop.time, _read_wall_s)
         history = None if settings.history is None else HistoryService(settings.history)
         access, url = _open_to(settings, port, loop.time)
         app = make_app(live, access, history, check_before_start=settings.check_before_start)

@@ -43,7 +43,7 @@ class Check(BaseModel):
 
 
 class Asked(BaseModel):
-    """One message of a page; ``gateway`` is the place of the one that is meant among the base topics."""
+    """One message of a page; ``gateway`` is the place of the one that is meant among those of all brokers."""
 
     model_config = ConfigDict(extra="forbid", strict=True)
 

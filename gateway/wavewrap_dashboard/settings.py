@@ -1,4 +1,4 @@
-"""What the dashboard is told at its start. Whoever starts it has checked where the broker is; secrets never show."""
+"""What the dashboard is told at its start. Whoever starts it has checked where the brokers are; secrets never show."""
 
 from ipaddress import ip_address
 from pathlib import Path
@@ -12,7 +12,7 @@ LOOPBACK = "127.0.0.1"
 
 
 class BrokerAddress(BaseModel):
-    """The MQTT broker, and under which topics the gateways speak there."""
+    """An MQTT broker, and under which topics gateways speak there."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
 
@@ -52,13 +52,15 @@ class HistorySettings(BaseModel):
 class DashboardSettings(BaseModel):
     """``token`` opens the page on loopback, and signs the sessions of a login; ``port`` 0 takes any free one.
 
+    The gateways of all ``brokers`` are numbered through, in that order.
+
     ``users`` maps a name to its argon2 hash. With them there is a login, and TLS; without them the page is on loopback only.
     Without ``history`` the page has only the live view.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
 
-    broker: BrokerAddress
+    brokers: tuple[BrokerAddress, ...] = Field(min_length=1)
     token: SecretStr = Field(min_length=16)
     listen: str = LOOPBACK
     port: int = Field(default=0, ge=0, le=65535)

@@ -129,7 +129,7 @@ def call(url: str, body: object = None, **headers: str) -> tuple[int, dict[str, 
 @asynccontextmanager
 async def served(history: HistorySettings | None) -> AsyncIterator[tuple[str, dict[str, str]]]:
     """The address, and the headers that the page's requests have."""
-    plain = {"broker": {"host": "127.0.0.1", "port": 1}, "token": TOKEN}
+    plain = {"brokers": [{"host": "127.0.0.1", "port": 1}], "token": TOKEN}
     async with open_dashboard(DashboardSettings.model_validate(plain).model_copy(update={"history": history})) as dashboard:
         address = dashboard.url.rpartition("/enter/")[0]
         yield address, {"Cookie": f"wavewrap-{address.rpartition(':')[2]}={TOKEN}", "Origin": address}

@@ -84,7 +84,7 @@ def test_whoever_guesses_has_few_tries_and_keeps_no_other_address_out_until_many
 )
 def test_the_process_refuses_to_serve_elsewhere_unguarded(more: dict[str, Any]) -> None:
     with pytest.raises(ValidationError, match="needs TLS and users"):
-        DashboardSettings.model_validate({"broker": {"host": "127.0.0.1", "port": 1}, "token": TOKEN, **more})
+        DashboardSettings.model_validate({"brokers": [{"host": "127.0.0.1", "port": 1}], "token": TOKEN, **more})
 
 
 class _NoRedirect(HTTPRedirectHandler):
@@ -119,7 +119,7 @@ def test_over_tls_nothing_opens_but_the_login(tmp_path: Path) -> None:
     async def work() -> None:
         settings = DashboardSettings.model_validate(
             {
-                "broker": {"host": "127.0.0.1", "port": 1},
+                "brokers": [{"host": "127.0.0.1", "port": 1}],
                 "token": TOKEN,
                 "names": ["pi.local"],
                 "tls": {"cert_file": str(cert_file), "key_file": str(key_file)},

@@ -9,7 +9,7 @@ import time
 
 from tests.support.brokers import find_free_port
 
-SETTINGS = {"broker": {"host": "127.0.0.1", "port": 1}, "token": "a-token-of-the-tests-123"}
+SETTINGS = {"brokers": [{"host": "127.0.0.1", "port": 1}], "token": "a-token-of-the-tests-123"}
 
 
 def start(settings: str) -> subprocess.Popen[str]:

@@ -44,15 +44,15 @@ def get(url: str, **headers: str) -> tuple[int, dict[str, str], str]:
             return answer.code, {key.lower(): value for key, value in answer.headers.items()}, answer.read().decode()
 
 
-def settings(port: int, *base_topics: str) -> DashboardSettings:
-    broker = {"host": "127.0.0.1", "port": port, "base_topics": base_topics or ("wavewrap",)}
-    return DashboardSettings.model_validate({"broker": broker, "token": TOKEN})
+def settings(*ports: int, base_topics: tuple[str, ...] = ("wavewrap",)) -> DashboardSettings:
+    brokers = [{"host": "127.0.0.1", "port": port, "base_topics": base_topics} for port in ports]
+    return DashboardSettings.model_validate({"brokers": brokers, "token": TOKEN})
 
 
 @asynccontextmanager
-async def served(broker: Mosquitto, *base_topics: str) -> AsyncIterator[str]:
+async def served(*brokers: Mosquitto, base_topics: tuple[str, ...] = ("wavewrap",)) -> AsyncIterator[str]:
     """The page's address without its token."""
-    async with open_dashboard(settings(broker.port, *base_topics)) as dashboard:
+    async with open_dashboard(settings(*(broker.port for broker in brokers), base_topics=base_topics)) as dashboard:
         address, _, token = dashboard.url.rpartition("/enter/")
         assert token == TOKEN
         yield address
@@ -170,8 +170,10 @@ def test_a_request_goes_out_with_its_expiry_and_its_answer_comes_back_to_who_ask
 def test_of_several_gateways_each_is_heard_and_asked_apart(tmp_path: Path) -> None:
     async def work() -> None:
         with run_mosquitto(tmp_path) as broker:
-            async with served(broker, "wavewrap", "gym/a") as address, Collector(broker.port, "#") as heard, page_of(address) as page:
-                assert (await page.until("hello"))["base_topics"] == ["wavewrap", "gym/a"]
+            serving = served(broker, base_topics=("wavewrap", "gym/a"))
+            async with serving as address, Collector(broker.port, "#") as heard, page_of(address) as page:
+                places = [{"topic": topic, "broker": "127.0.0.1"} for topic in ("wavewrap", "gym/a")]
+                assert (await page.until("hello"))["gateways"] == places
                 await page.until_up()
                 await asyncio.to_thread(single, "gym/a/bridge/state", '{"state":"online"}', 1, port=broker.port)
                 assert (await page.until("bridge", g=1))["v"] == {"state": "online"}
@@ -204,6 +206,55 @@ def test_without_a_broker_it_says_so_and_comes_back_with_it(tmp_path: Path) -> N
     asyncio.run(work())
 
 
+def test_of_several_brokers_each_is_asked_its_own_and_is_away_alone(tmp_path: Path) -> None:
+    async def work() -> None:
+        near, far = Mosquitto(tmp_path), Mosquitto(tmp_path)
+        near.start()
+        try:
+            async with served(near, far) as address, Collector(near.port) as heard, page_of(address) as page:
+                hello = await page.until("hello")
+                # The same topic on the same host: the port tells them apart.
+                assert hello["gateways"] == [{"topic": "wavewrap", "broker": f"127.0.0.1:{one.port}"} for one in (near, far)]
+                await page.until("broker", g=0, down=None)
+                await page.ask(1, "stop", gateway=0)
+                await page.ask(2, "stop", gateway=1)
+                assert (await page.until("answer", id=2))["fail"] == "broker_down"
+                body = json.loads(await first_on(heard, "wavewrap/bridge/request/stop"))
+                answer = {"status": "ok", "transaction": body["transaction"], "data": None}
+                await asyncio.to_thread(single, "wavewrap/bridge/response/stop", json.dumps(answer), 1, port=near.port)
+                assert (await page.until("answer", id=1))["v"]["status"] == "ok"
+                far.start()
+                await page.until("broker", g=1, down=None)
+                # What was not delivered is not delivered later either.
+                async with Collector(far.port) as heard_there, page_of(address) as new:
+                    assert (await new.until("broker", g=0))["down"] is None
+                    assert (await new.until("broker", g=1))["down"] is None
+                    await page.ask(3, "stop", gateway=1)
+                    await first_on(heard_there, "wavewrap/bridge/request/stop")
+                    assert len(heard_there.bodies("wavewrap/bridge/request/stop")) == 1
+                    assert len(heard.bodies("wavewrap/bridge/request/stop")) == 1
+                near.kill()
+                assert (await page.until("broker", g=0))["down"]
+                await asyncio.to_thread(single, "wavewrap/bridge/state", '{"state":"online"}', 1, port=far.port)
+                assert (await page.until("bridge", g=1))["v"] == {"state": "online"}
+        finally:
+            near.kill()
+            far.kill()
+
+    asyncio.run(work())
+
+
+def test_tls_files_that_cannot_be_used_are_told_with_their_broker(tmp_path: Path) -> None:
+    async def work() -> None:
+        plain = settings(1, 2).model_dump(mode="json") | {"token": TOKEN}
+        plain["brokers"][1] |= {"tls": True, "ca_file": str(tmp_path / "none.pem")}
+        with pytest.raises(UsageError, match=r"127\.0\.0\.1:2 cannot be used"):
+            async with open_dashboard(DashboardSettings.model_validate(plain)):
+                pass
+
+    asyncio.run(work())
+
+
 def test_a_taken_port_is_told_in_one_line() -> None:
     async def work() -> None:
         port = find_free_port()
@@ -219,7 +270,7 @@ def test_a_taken_port_is_told_in_one_line() -> None:
 def test_a_missing_page_is_told_in_plain_words(tmp_path: Path) -> None:
     async def work() -> list[dict[str, Any]]:
         loop = asyncio.get_running_loop()
-        live = Live(BrokerAddress(host="127.0.0.1", port=1), "nobody", loop.time, loop.time)
+        live = Live([BrokerAddress(host="127.0.0.1", port=1)], "nobody", loop.time, loop.time)
         app = make_app(live, Access(TOKEN, 80), None, check_before_start=True, bundle=tmp_path)
         sent: list[dict[str, Any]] = []
 

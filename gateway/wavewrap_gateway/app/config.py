@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from os import environ
 from pathlib import Path
 from socket import gethostname
-from typing import Annotated, Any
+from typing import Annotated, Any, get_args
 
 from platformdirs import user_config_path, user_data_path
 from pydantic import BaseModel, ConfigDict, Field, Secret, SecretStr, StringConstraints, ValidationError, field_validator
@@ -19,6 +19,7 @@ from pydantic_settings import BaseSettings, EnvSettingsSource, PydanticBaseSetti
 from wavewrap_gateway.adapters.mqtt_settings import MqttSettings
 from wavewrap_gateway.adapters.private_files import refuse_open
 from wavewrap_gateway.adapters.store_place import check_place, mask_place
+from wavewrap_gateway.app.broker_config import BrokerConfig
 from wavewrap_gateway.app.dashboard_config import DashboardConfig
 from wavewrap_gateway.core.key_lines import locate_keys
 from wavewrap_gateway.core.request_rules import DEFAULT_COMMANDS
@@ -51,21 +52,12 @@ ENV_PREFIX = "WAVEWRAP_"
 _TABLES = ("mqtt", "names", "commands", "home_assistant", "outbox", "dashboard", "journal")
 
 
-class MqttConfig(BaseModel):
+class MqttConfig(BrokerConfig):
     """Table ``[mqtt]``. Without ``url`` the gateway starts a broker of its own on loopback."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
-
-    url: SecretStr | None = None
-    username: str | None = None
-    password: SecretStr | None = None
-    password_file: Path | None = Field(default=None, description="file with the password alone, closed to others")
     fallbacks: tuple[str, ...] = Field(default=(), description="further brokers of the same cluster, each host or host:port")
     listen: str = Field(default="127.0.0.1", description="address of the gateway's own broker; any but loopback needs users_file")
     users_file: Path | None = Field(default=None, description="who may log in to the gateway's own broker; wavewrap broker-user makes it")
-    ca_file: Path | None = None
-    cert_file: Path | None = None
-    key_file: Path | None = None
     base_topic: str = "wavewrap"
     patience_s: float = Field(default=10.0, ge=0.0, description="a running session stops when the broker is gone for longer")
     idle_telemetry: bool = Field(default=False, description="whether the daemon publishes samples outside of sessions, too")
@@ -240,6 +232,7 @@ def show_config(path: Path | None = None) -> list[ConfigValue]:
     config = load_config(path)
     text, origin = _read(path)
     in_file = dict(_flat(_parse(text, origin)))
+    lines = _lines(text)
     in_environment = _environment()
     values: list[ConfigValue] = []
     for key, value in _flat(config.model_dump()):
@@ -247,7 +240,7 @@ def show_config(path: Path | None = None) -> list[ConfigValue]:
         if key in in_environment:
             source = f"environment {_variable(key)}"
         elif key in in_file:
-            source = f"{origin}:{locate_keys(text).get(tuple(key.split('.')), 1)}"
+            source = f"{origin}:{lines.get(key, 1)}"
         shown = ", ".join(map(str, value)) if isinstance(value, tuple) else str(value)
         values.append(ConfigValue(key, shown, source))
     return values
@@ -271,11 +264,15 @@ def _read(path: Path | None) -> tuple[str, str]:
 
 
 def _holds_secret(table: dict[str, Any]) -> bool:
-    """Whether a password stands in the file itself, of the broker or of the store."""
-    mqtt = table.get("mqtt")
-    mqtt = mqtt if isinstance(mqtt, dict) else {}
+    """Whether a password stands in the file itself, of a broker or of the store."""
+    flat = _flat(table)
+    brokers = any(
+        key.endswith(".password") or (key.endswith(".url") and "@" in str(value))
+        for key, value in flat
+        if key.startswith(("mqtt.", "dashboard.brokers."))
+    )
     store = str(table.get("store", ""))
-    return "password" in mqtt or "@" in str(mqtt.get("url", "")) or mask_place(store) != store
+    return brokers or mask_place(store) != store
 
 
 def _parse(text: str, origin: str) -> dict[str, Any]:
@@ -286,6 +283,8 @@ def _parse(text: str, origin: str) -> dict[str, Any]:
 
 
 def _variable(key: str) -> str:
+    # A list of tables is one variable, whose value is JSON.
+    key = re.sub(r"^(dashboard\.brokers)\..*", r"\1", key)
     return f"{ENV_PREFIX}{key.upper().replace('.', '__')}"
 
 
@@ -308,22 +307,45 @@ def _environment() -> dict[str, Any]:
 def _fault(cause: ValidationError, text: str, origin: str, in_environment: dict[str, Any]) -> str:
     """The first fault in one line, with its place."""
     detail = cause.errors(include_url=False, include_input=False)[0]
-    path = tuple(part for part in detail["loc"] if part != "[key]" and not isinstance(part, int))
-    key = ".".join(str(part) for part in path)
-    lines = locate_keys(text)
-    place = f"environment {_variable(key)}" if key in in_environment or path not in lines else f"{origin}:{lines[path]}"
+    path = tuple(part for part in detail["loc"] if part != "[key]")
+    key = ".".join(str(part) for part in path if not isinstance(part, int))
+    place = _place(".".join(map(str, path)), _lines(text), origin, in_environment)
     if detail["type"] == "extra_forbidden":
-        table = GatewayConfig.model_fields[str(path[0])].annotation if len(path) > 1 else GatewayConfig
-        known = sorted(table.model_fields) if isinstance(table, type) and issubclass(table, BaseModel) else []
-        return f"{place}: {key}: unknown key; there are {', '.join(known)}"
+        return f"{place}: {key}: unknown key; there are {', '.join(_known_keys(path))}"
     return f"{place}: {key}: {detail['msg']}"
 
 
+def _place(key: str, lines: dict[str, int], origin: str, in_environment: dict[str, Any]) -> str:
+    """Where the value of ``key`` comes from; where there is none, that of the table in which it is missing."""
+    while key:
+        if key in lines and key not in in_environment:
+            return f"{origin}:{lines[key]}"
+        if any(other == key or other.startswith(f"{key}.") for other in in_environment):
+            return f"environment {_variable(key)}"
+        key = key.rpartition(".")[0]
+    return origin
+
+
+def _known_keys(path: tuple[str | int, ...]) -> list[str]:
+    """Of the table in which ``path`` is a key."""
+    table: Any = GatewayConfig
+    for part in path[:-1]:
+        table = get_args(table)[0] if isinstance(part, int) else table.model_fields[part].annotation
+    return sorted(table.model_fields)
+
+
+def _lines(text: str) -> dict[str, int]:
+    """The line of every dotted key."""
+    return {".".join(map(str, path)): line for path, line in locate_keys(text).items()}
+
+
 def _flat(table: dict[str, Any], prefix: str = "") -> list[tuple[str, Any]]:
-    """``table`` with dotted keys; an empty table is a value."""
+    """``table`` with dotted keys, the places in lists of tables among them; an empty table is a value."""
     flat: list[tuple[str, Any]] = []
     for key, value in table.items():
-        if isinstance(value, dict) and value:
+        if isinstance(value, (list, tuple)) and value and all(isinstance(one, dict) for one in value):
+            flat += _flat({str(place): one for place, one in enumerate(value)}, f"{prefix}{key}.")
+        elif isinstance(value, dict) and value:
             flat += _flat(value, f"{prefix}{key}.")
         else:
             flat.append((f"{prefix}{key}", value))

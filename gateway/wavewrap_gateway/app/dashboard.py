@@ -1,4 +1,4 @@
-"""What the dashboard is told: the broker that the gateway uses, its port and the token of its link; and its start beside a gateway."""
+"""What the dashboard is told: the brokers of its gateways, its port and the token of its link; and its start beside a gateway."""
 
 import json
 import secrets
@@ -19,15 +19,17 @@ __all__ = ["dashboard_settings", "start_dashboard"]
 
 TOKEN_BYTES = 24
 
+GATEWAYS_MAX = 16
+"""Choice: more than a page has room for."""
+
 _HISTORY = "wavewrap_gateway.history_service"
 
 
-def dashboard_settings(config: GatewayConfig, broker: MqttSettings) -> str:
-    """As JSON, secrets in clear: for a pipe, never for a log. Raises :class:`UsageError` when the token cannot be kept."""
-    login = broker.login()
-    address = broker.model_dump(mode="json", include={"host", "port", "tls", "username", "ca_file", "cert_file", "key_file"})
-    address["base_topics"] = config.dashboard.base_topics or (broker.base_topic,)
-    address["password"] = None if login is None else login[1]
+def dashboard_settings(config: GatewayConfig, broker: MqttSettings | None) -> str:
+    """As JSON, secrets in clear: for a pipe, never for a log. ``broker`` is that of ``[mqtt]``; its gateways come first.
+
+    Raises :class:`UsageError` when the token cannot be kept or a file of secrets must not be used.
+    """
     # Where nothing is recorded the page has nothing to look back on, and says so.
     history = None
     if config.record:
@@ -35,7 +37,7 @@ def dashboard_settings(config: GatewayConfig, broker: MqttSettings) -> str:
     page = config.dashboard
     return json.dumps(
         {
-            "broker": address,
+            "brokers": _brokers(page, broker),
             "token": _token(config.dashboard_token),
             "listen": page.listen,
             "port": page.port,
@@ -44,6 +46,35 @@ def dashboard_settings(config: GatewayConfig, broker: MqttSettings) -> str:
             "history": history,
         }
     )
+
+
+def _brokers(page: DashboardConfig, broker: MqttSettings | None) -> list[dict[str, object]]:
+    """Raises :class:`UsageError` for one that is named twice: its gateways would be there twice, too."""
+    if broker is None and page.base_topics:
+        raise UsageError(
+            f"dashboard: base_topics {', '.join(page.base_topics)} are those on the broker of [mqtt], which names none: give its url, or "
+            "name them in [[dashboard.brokers]]"
+        )
+    all_of_them = [] if broker is None else [(broker, page.base_topics or (broker.base_topic,))]
+    all_of_them += [(one.settings(), one.base_topics) for one in page.brokers]
+    seen: set[tuple[str, int]] = set()
+    for one, _ in all_of_them:
+        place = (one.host.lower(), one.port)
+        if place in seen:
+            raise UsageError(f"dashboard: the broker {one.safe_url} is named twice: name it once, with all of its base_topics")
+        seen.add(place)
+    count = sum(len(topics) for _, topics in all_of_them)
+    if count > GATEWAYS_MAX:
+        raise UsageError(f"dashboard: {count} gateways are more than the {GATEWAYS_MAX} that a page has room for: name fewer base_topics")
+    return [_address(one, topics) for one, topics in all_of_them]
+
+
+def _address(broker: MqttSettings, base_topics: tuple[str, ...]) -> dict[str, object]:
+    login = broker.login()
+    if broker.key_file is not None:
+        refuse_open(broker.key_file, "our private key")
+    address = broker.model_dump(mode="json", include={"host", "port", "tls", "username", "ca_file", "cert_file", "key_file"})
+    return {**address, "password": None if login is None else login[1], "base_topics": base_topics}
 
 
 def _guard(page: DashboardConfig) -> dict[str, object]:

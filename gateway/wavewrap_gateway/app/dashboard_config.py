@@ -7,12 +7,9 @@ from typing import Annotated
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
-from wavewrap_gateway.adapters.mqtt_settings import BaseTopic
+from wavewrap_gateway.app.broker_config import BaseTopics, FurtherBroker
 
 __all__ = ["DashboardConfig"]
-
-GATEWAYS_MAX = 16
-"""Choice: more than a page has room for."""
 
 HostName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9.-]{1,253}$")]
 
@@ -29,9 +26,8 @@ class DashboardConfig(BaseModel):
     cert_file: Path | None = Field(default=None, description="TLS certificate and those above it, PEM")
     key_file: Path | None = None
     users_file: Path | None = Field(default=None, description="who may log in; wavewrap broker-user makes it")
-    base_topics: tuple[BaseTopic, ...] = Field(
-        default=(), max_length=GATEWAYS_MAX, description="the gateways that the page shows; none: that of [mqtt]"
-    )
+    base_topics: BaseTopics = Field(default=(), description="the gateways on the broker of [mqtt] that the page shows; none: its own")
+    brokers: tuple[FurtherBroker, ...] = Field(default=(), description="tables [[dashboard.brokers]]: further ones with gateways")
     check_before_start: bool = Field(default=True, description="the page asks what speaks against a session; off in a lab only")
 
     @field_validator("listen")
@@ -41,16 +37,6 @@ class DashboardConfig(BaseModel):
             ip_address(value)
         except ValueError:
             raise PydanticCustomError("address", "{text}", {"text": f"{value!r} is no IP address: give one of this machine"}) from None
-        return value
-
-    @field_validator("base_topics")
-    @classmethod
-    def _keep_apart(cls, value: tuple[str, ...]) -> tuple[str, ...]:
-        for at, topic in enumerate(value):
-            others = value[:at] + value[at + 1 :]
-            if any(topic == other or topic.startswith(f"{other}/") for other in others):
-                text = f"{topic} is named twice or lies below another: each message must be of one gateway, give them topics apart"
-                raise PydanticCustomError("topics", "{text}", {"text": text})
         return value
 
     @model_validator(mode="after")

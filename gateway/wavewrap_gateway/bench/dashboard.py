@@ -120,7 +120,7 @@ async def bench_dashboard(window_s: float = WINDOW_S, heap_s: float = HEAP_S, pr
 async def _open_dashboard(stack: AsyncExitStack, broker_port: int, base_topic: str) -> tuple[str, psutil.Process]:
     before = {one.pid for one in psutil.Process().children()}
     broker = {"host": "127.0.0.1", "port": broker_port, "base_topics": [base_topic]}
-    child = DashboardChild(json.dumps({"broker": broker, "token": TOKEN}))
+    child = DashboardChild(json.dumps({"brokers": [broker], "token": TOKEN}))
     stack.push_async_callback(child.close)
     url = await child.start()
     return url, next(one for one in psutil.Process().children() if one.pid not in before)

@@ -1,6 +1,6 @@
 /** What a person must know, in plain words, with what to do. Pure. */
 
-import type { Model, Wrap } from "./model";
+import { listTitles, type Model, type Wrap } from "./model";
 import type { Words } from "./text";
 
 export interface Alarm {
@@ -14,11 +14,23 @@ export interface Alarm {
 
 export const LOW_BATTERY_PCT = 20;
 
-/** Everything that is wrong now, the worst first: of every gateway, each named where there are several. */
+/** Everything that is wrong now, the worst first: of every gateway, each named where there are several, and of a broker with all of its own. */
 export function findAllAlarms(models: Model[], words: Words, now_ms: number): Alarm[] {
   const [first] = models;
-  if (first === undefined || models.length === 1 || first.isAlone(now_ms) || first.brokerDown !== null) return first === undefined ? [] : findAlarms(first, words, now_ms);
-  const named = models.flatMap((model) => findAlarms(model, words, now_ms).map((alarm) => ({ ...alarm, id: `${model.key}${alarm.id}`, title: `${model.title}: ${alarm.title}`, gateway: model.index })));
+  if (first === undefined) return [];
+  const apart = models.some((model) => model.broker !== first.broker);
+  if (models.length === 1 || first.isAlone(now_ms) || (first.brokerDown !== null && !apart)) return findAlarms(first, words, now_ms);
+  const named = models.flatMap((model) => {
+    const { brokerDown } = model;
+    const all = brokerDown === null ? [model] : models.filter((other) => other.broker === model.broker);
+    if (all[0] !== model) return [];
+    return findAlarms(model, words, now_ms).map((alarm) => ({
+      ...alarm,
+      id: `${model.key}${alarm.id}`,
+      title: `${listTitles(all)}: ${alarm.title}`,
+      what: brokerDown === null ? alarm.what : words.say("connection_broker_of", { broker: model.broker, reason: brokerDown }),
+    }));
+  });
   return named.sort((a, b) => Number(a.level === "warning") - Number(b.level === "warning"));
 }
 

@@ -15,6 +15,8 @@ export class GatewayView {
   readonly dialogs: HTMLElement[];
   readonly wrapsButton: HTMLButtonElement;
   private readonly title = h("h2", { class: "gateway-title" });
+  /** Where its broker is away while others go on. */
+  private readonly away = h("span", { class: "badge bad", role: "status", hidden: true });
   private readonly session: SessionPanel;
   private readonly start: StartDialog;
   private readonly cardsPlace = h("div", { class: "cards" });
@@ -42,7 +44,7 @@ export class GatewayView {
     this.element = h(
       "div",
       { class: "gateway", "data-gateway": model.index },
-      several ? h("div", { class: "gateway-head" }, this.title, this.wrapsButton) : null,
+      several ? h("div", { class: "gateway-head" }, this.title, this.away, this.wrapsButton) : null,
       this.session.element,
       this.legs,
       this.cardsPlace,
@@ -58,6 +60,12 @@ export class GatewayView {
     const { model } = this;
     this.arrange();
     setText(this.title, model.title);
+    const unreached = model.brokerDown !== null;
+    this.element.classList.toggle("unreached", unreached);
+    this.away.hidden = !unreached;
+    setText(this.away, unreached ? this.words.say("connection_broker") : "");
+    // Where nothing is heard nobody knows whether there are wraps.
+    this.empty.hidden = unreached;
     this.session.draw(model, now_ms);
     this.legs.hidden = this.cards.length === 0 || !this.narrow.matches;
     if (seen) this.cards.forEach((card, i) => {

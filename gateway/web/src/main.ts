@@ -7,6 +7,7 @@ import { JournalCorner } from "./corner";
 import { h, setText } from "./dom";
 import { Gateways } from "./gateways";
 import { GatewayView } from "./gatewayview";
+import { listTitles } from "./model";
 import { preferred } from "./preferences";
 import { Connection } from "./socket";
 import { isStopKey, Stop } from "./stop";
@@ -27,13 +28,15 @@ let news = false;
 
 const gateways = new Gateways();
 const stop = new Stop();
+/** to the last STOP, of each gateway; null while there is none */
+let stopAnswers: (boolean | null)[] = [];
 const connection = new Connection(
   (message) => {
     if (gateways.take(message, performance.now())) arrangeGateways();
     if (message.k === "hello") views.wake();
     news = true;
     // Not only when drawn: a gateway that ends right after its session must not take the proof with it.
-    if (stop.step !== "idle") drawStop(performance.now());
+    if (stop.step !== "idle" || stop.missed.length > 0) drawStop(performance.now());
   },
   () => {
     gateways.drop();
@@ -59,11 +62,17 @@ const views = new Views(words, [gatewaysPlace, corner.question], () => corner.lo
 /** One press stops every gateway. */
 function press(): void {
   stop.press(performance.now());
+  const answers: (boolean | null)[] = gateways.models.map(() => null);
+  stopAnswers = answers;
   draw();
-  const asked = gateways.models.map((model) => connection.to(model.index).ask("stop"));
-  void Promise.all(asked).then((answers) => {
-    stop.answer(gateways.stopped(answers.map((answer) => answer.ok || answer.value?.data != null)), performance.now());
-  });
+  for (const { index } of gateways.models)
+    void connection
+      .to(index)
+      .ask("stop")
+      .then((answer) => {
+        answers[index] = answer.ok || answer.value?.data != null;
+        drawStop(performance.now());
+      });
 }
 
 function switchTheme(): void {
@@ -129,11 +138,20 @@ function arrangeGateways(): void {
 }
 
 function drawStop(now_ms: number): void {
-  stop.tick(now_ms, gateways.vented(now_ms, stop.pressed_ms));
-  stopButton.dataset.step = stop.step;
-  setText(stopText, stop.step === "idle" || stop.step === "failed" ? words.say("stop") : words.say(`stop_${stop.step}`));
-  const detail = stop.step === "idle" ? "" : stop.isSlow(now_ms) ? words.say("stop_detail_slow") : words.say(`stop_detail_${stop.step}`);
-  setText(stopDetail, stop.step === "failed" ? `${words.say("stop_failed")}. ${detail}` : detail);
+  stop.answer(gateways.outcome(stopAnswers), now_ms);
+  const { missed, reached } = stop;
+  const vented = gateways.vented(now_ms, stop.pressed_ms, missed.length > 0 ? reached : gateways.models, stop.step !== "failed");
+  stop.tick(now_ms, vented, gateways.vented(now_ms, stop.pressed_ms, missed, false));
+  const { step } = stop;
+  const partly = stop.missed.length > 0;
+  stopButton.dataset.step = partly ? "partly" : step;
+  setText(stopText, partly || step === "idle" || step === "failed" ? words.say("stop") : words.say(`stop_${step}`));
+  const slow = stop.isSlow(now_ms);
+  const detail = partly ? words.say("stop_detail_partly") : step === "idle" ? "" : slow ? words.say("stop_detail_slow") : words.say(`stop_detail_${step}`);
+  if (partly) {
+    const others = step === "acknowledged" || step === "vented" ? words.say(slow ? "stop_others_slow" : `stop_others_${step}`, { gateways: listTitles(reached) }) : "";
+    setText(stopDetail, `${words.say("stop_partly", { gateways: listTitles(stop.missed) })}. ${detail} ${others}`.trimEnd());
+  } else setText(stopDetail, step === "failed" ? `${words.say("stop_failed")}. ${detail}` : detail);
 }
 
 function draw(): void {
@@ -144,12 +162,14 @@ function draw(): void {
   if (first.hello !== null) corner.watch(gateways.models.some((model) => model.session()?.state === "running"));
   drawStop(now_ms);
   const alone = first.isAlone(now_ms);
-  const live = !alone && first.brokerDown === null && gateways.models.some((model) => model.gatewayOnline);
+  const { models } = gateways;
+  const live = alone ? 0 : models.filter((model) => model.gatewayOnline).length;
   document.body.classList.toggle("alone", alone && first.hello !== null);
-  chip.classList.toggle("bad", !live);
-  setText(chip, live ? words.say("connection_ok") : alone ? words.say("connection_wait") : words.say(first.brokerDown !== null ? "connection_broker" : "connection_gateway"));
+  chip.classList.toggle("bad", live < models.length);
+  const none = alone ? "connection_wait" : models.every((model) => model.brokerDown !== null) ? "connection_broker" : "connection_gateway";
+  setText(chip, live === models.length ? words.say("connection_ok") : live > 0 ? words.say("connection_some", { n: live, all: models.length }) : words.say(none));
   logoutButton.hidden = first.hello?.login !== true;
-  if (first.hello !== null) setText(source, words.say("footer_source", { topic: first.hello.base_topics.join(", "), version: first.hello.version }));
+  if (first.hello !== null) setText(source, words.say("footer_source", { topic: models.map((model) => gateways.address(model)).join(", "), version: first.hello.version }));
   drawn_ms = now_ms;
   news = false;
 }

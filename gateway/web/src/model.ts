@@ -209,18 +209,30 @@ export class Wrap {
   }
 }
 
+/** Where a gateway is. */
+export interface Place {
+  topic: string;
+  broker: string;
+}
+
 /** What one gateway has said. */
 export class Model {
   constructor(
     /** its place among those that the server follows */ readonly index = 0,
-    readonly baseTopic = "wavewrap",
-  ) {}
+    readonly topic = "wavewrap",
+    /** where its broker is */ readonly broker = "",
+  ) {
+    this.title = topic;
+  }
+
+  /** what it is called on the page: told apart from the others by who knows them all */
+  title: string;
 
   readonly wraps = new Map<string, Wrap>();
   brokerDown: string | null = null;
   bridge: { state?: { state: string }; info?: { commands?: string[]; gateway: string }; devices?: { wraps: { id: string; side: string }[] } } = {};
   events: Happening[] = [];
-  hello: { version: string; base_topics: string[]; check_before_start: boolean; login: boolean } | null = null;
+  hello: { version: string; gateways: Place[]; check_before_start: boolean; login: boolean } | null = null;
   /** the server's last word, in ms of this page's clock; null while there is no socket */
   heard_ms: number | null = null;
   /** counted up whenever anything but samples changed */
@@ -235,13 +247,9 @@ export class Model {
     return this.index === 0 ? "" : `g${this.index}-`;
   }
 
-  /** What it calls itself; its topic, before it has said so. */
-  get title(): string {
-    return this.bridge.info?.gateway ?? this.baseTopic;
-  }
-
+  /** As far as its broker says; one whose broker is away may be there or not. */
   get gatewayOnline(): boolean {
-    return this.bridge.state?.state === "online";
+    return this.brokerDown === null && this.bridge.state?.state === "online";
   }
 
   takes(command: string): boolean {
@@ -261,18 +269,23 @@ export class Model {
     return all.find((one) => one.state !== "ended") ?? all[0] ?? null;
   }
 
-  /** Of each wrap in use whether it is vented, by pressures from after `since_ms`; null where that is not known. */
-  eachVented(now_ms: number, since_ms: number): (boolean | null)[] {
+  /**
+   * Of each wrap in use whether it is vented, by pressures from after `since_ms`; null where that is not known.
+   * Of one that was not `told` to stop a low pressure may be a pause between two waves.
+   */
+  eachVented(now_ms: number, since_ms: number, told = true): (boolean | null)[] {
     const found: (boolean | null)[] = [];
+    const unheard = this.isAlone(now_ms) || this.brokerDown !== null;
     for (const wrap of this.sorted()) {
       if (wrap.proven_ms !== null && wrap.proven_ms >= since_ms && !wrap.plays) {
         found.push(true);
         continue;
       }
       if (wrap.state?.link !== "ready" && !wrap.plays) continue;
-      found.push(this.isAlone(now_ms) || wrap.isStale(now_ms) ? null : wrap.isVented(now_ms));
+      found.push(unheard || wrap.isStale(now_ms) ? null : wrap.isVented(now_ms) && (told || !wrap.plays));
     }
-    return found;
+    // Which wraps are in use there by now, nobody here knows.
+    return this.brokerDown !== null && found.length === 0 ? [null] : found;
   }
 
   take(message: Json, now_ms: number): void {
@@ -352,4 +365,9 @@ function addHappening(list: Happening[], one: Happening): Happening[] {
   // QoS 1 may deliver twice.
   if (list.some((other) => other.seq === one.seq && other.gateway_boot === one.gateway_boot)) return list;
   return [...list, one].slice(-50);
+}
+
+/** As they are called, for a sentence about some of several. */
+export function listTitles(models: readonly Model[]): string {
+  return models.map((model) => model.title).join(", ");
 }

@@ -51,12 +51,13 @@ export class SessionPanel {
   draw(model: Model, now_ms: number): void {
     const { words } = this;
     const told = model.session();
-    const session = told === null || told.state === "ended" ? null : told;
+    const unreached = model.brokerDown !== null;
+    const session = unreached || told === null || told.state === "ended" ? null : told;
     this.element.classList.toggle("idle", session === null);
     this.element.dataset.state = session?.state ?? "none";
     if (session === null) {
-      setText(this.title, words.say("session_none"));
-      setText(this.state, told === null ? words.say("session_none_what") : `${told.program}: ${words.say("session_ended")}`);
+      setText(this.title, words.say(unreached ? "session_unknown" : "session_none"));
+      setText(this.state, unreached ? words.say("session_unknown_what") : told === null ? words.say("session_none_what") : `${told.program}: ${words.say("session_ended")}`);
       setText(this.left, "");
       setText(this.cycle, "");
     } else {

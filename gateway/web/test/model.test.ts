@@ -1,7 +1,8 @@
 import { describe, expect, it } from "vitest";
 import { findAlarms, findAllAlarms } from "../src/alarms";
-import { Gateways } from "../src/gateways";
-import { Model, SILENCE_MS, STALE_MS, type Json } from "../src/model";
+import { Gateways, type Outcome } from "../src/gateways";
+import { listTitles, Model, SILENCE_MS, STALE_MS, type Json } from "../src/model";
+import { ANSWER_MS, Stop } from "../src/stop";
 import en from "../src/strings/en.json";
 import { Words } from "../src/text";
 
@@ -23,7 +24,7 @@ function samples(seq: number, mmhg: number): Json {
 
 function live(now_ms: number): Model {
   const model = new Model();
-  model.take({ k: "hello", version: "1", base_topics: ["wavewrap"], check_before_start: true, login: false }, now_ms);
+  model.take({ k: "hello", version: "1", gateways: [{ topic: "wavewrap", broker: "pi.local" }], check_before_start: true, login: false }, now_ms);
   model.take({ k: "all", bridge: { state: { state: "online" } }, events: [], wraps: {} }, now_ms);
   model.take({ k: "wrap", w: "left-leg", part: "state", v: state() }, now_ms);
   model.take(samples(0, 2), now_ms);
@@ -164,9 +165,10 @@ describe("vented", () => {
 
 describe("several gateways", () => {
   const talk = (gateways: Gateways, g: number, message: Json, now_ms = 0): boolean => gateways.take({ g, ...message }, now_ms);
+  const places = ({ reached, missed, waiting }: Outcome): number[][] => [reached, missed, waiting].map((some) => some.map((model) => model.index));
   const two = (): Gateways => {
     const gateways = new Gateways();
-    expect(gateways.take({ k: "hello", version: "1", base_topics: ["wavewrap", "gym"], check_before_start: true, login: false }, 0)).toBe(true);
+    expect(gateways.take({ k: "hello", version: "1", gateways: [{ topic: "wavewrap", broker: "pi.local" }, { topic: "gym", broker: "pi.local" }], check_before_start: true, login: false }, 0)).toBe(true);
     for (const g of [0, 1]) {
       talk(gateways, g, { k: "all", bridge: { state: { state: "online" } }, events: [], wraps: {} });
       talk(gateways, g, { k: "wrap", w: "left-leg", part: "state", v: state() });
@@ -180,17 +182,20 @@ describe("several gateways", () => {
     const gateways = two();
     expect(gateways.models.map((model) => model.sorted()[0]!.ring.latest())).toEqual([[1, 1], [30, 30]]);
     expect(gateways.models.map((model) => model.key)).toEqual(["", "g1-"]);
-    expect(gateways.take({ k: "hello", version: "1", base_topics: ["wavewrap", "gym"], check_before_start: true, login: false }, 1)).toBe(false);
+    expect(gateways.take({ k: "hello", version: "1", gateways: [{ topic: "wavewrap", broker: "pi.local" }, { topic: "gym", broker: "pi.local" }], check_before_start: true, login: false }, 1)).toBe(false);
   });
 
-  it("are vented only together, and a STOP has got through when each that is there says so", () => {
+  it("are vented only together, and one that its broker calls offline is not waited for", () => {
     const gateways = two();
     expect(gateways.vented(100, 0)).toBe(false);
     talk(gateways, 1, samples(1, 1), 100);
     expect(gateways.vented(200, 0)).toBe(true);
-    expect([gateways.stopped([true, true]), gateways.stopped([true, false])]).toEqual([true, false]);
+    expect(places(gateways.outcome([true, null]))).toEqual([[0], [], [1]]);
+    expect(places(gateways.outcome([true, false]))).toEqual([[0], [1], []]);
     talk(gateways, 1, { k: "bridge", part: "state", v: { state: "offline" } });
-    expect([gateways.stopped([true, false]), gateways.stopped([false, false])]).toEqual([true, false]);
+    expect(places(gateways.outcome([true, null]))).toEqual([[0], [], []]);
+    expect(places(gateways.outcome([false, null]))).toEqual([[], [0], [1]]);
+    expect(places(gateways.outcome([true, true]))).toEqual([[0, 1], [], []]);
   });
 
   it("name their alarms", () => {
@@ -199,5 +204,104 @@ describe("several gateways", () => {
     const alarms = findAllAlarms(gateways.models, words, 100);
     expect(alarms.map((one) => [one.id, one.gateway])).toEqual([["g1-left-leg-fault", 1]]);
     expect(alarms[0]!.title).toContain("gym");
+  });
+});
+
+describe("gateways on several brokers", () => {
+  const hello = (...gateways: [topic: string, broker: string][]): Json => ({ k: "hello", version: "1", gateways: gateways.map(([topic, broker]) => ({ topic, broker })), check_before_start: true, login: false });
+  const three = (): Gateways => {
+    const gateways = new Gateways();
+    gateways.take(hello(["wavewrap", "attic.lan"], ["wavewrap", "gym.lan"], ["pool", "gym.lan"]), 0);
+    for (const g of [0, 1, 2]) {
+      gateways.take({ g, k: "broker", down: null }, 0);
+      gateways.take({ g, k: "all", bridge: { state: { state: "online" } }, events: [], wraps: {} }, 0);
+      gateways.take({ g, k: "wrap", w: "left-leg", part: "state", v: state() }, 0);
+      gateways.take({ g, ...samples(0, 1) }, 0);
+    }
+    return gateways;
+  };
+  const lose = (gateways: Gateways): void => [1, 2].forEach((g) => gateways.take({ g, k: "broker", down: "gone" }, 10));
+  const titles = (gateways: Gateways): string[] => gateways.models.map((model) => model.title);
+  const call = (gateways: Gateways, g: number, gateway: string): boolean => gateways.take({ g, k: "bridge", part: "info", v: { gateway } }, 0);
+
+  it("are named with their broker only where nothing else tells them apart", () => {
+    const gateways = three();
+    expect(titles(gateways)).toEqual(["wavewrap @ attic.lan", "wavewrap @ gym.lan", "pool"]);
+    call(gateways, 0, "pi");
+    expect(titles(gateways)).toEqual(["pi", "wavewrap @ gym.lan", "pool"]);
+    call(gateways, 1, "pi");
+    expect(titles(gateways)).toEqual(["pi (wavewrap @ attic.lan)", "pi (wavewrap @ gym.lan)", "pool"]);
+    call(gateways, 1, "pool");
+    expect(titles(gateways)).toEqual(["pi", "pool (wavewrap @ gym.lan)", "pool"]);
+    expect(gateways.take(hello(["wavewrap", "attic.lan"], ["wavewrap", "gym.lan"], ["pool", "elsewhere.lan"]), 1)).toBe(true);
+  });
+
+  it("are away with their broker, which is one alarm, while the others go on", () => {
+    const gateways = three();
+    lose(gateways);
+    expect(gateways.models.map((model) => model.gatewayOnline)).toEqual([true, false, false]);
+    const [alarm, ...others] = findAllAlarms(gateways.models, words, 100);
+    expect([alarm?.id, alarm?.level, others.length]).toEqual(["g1-broker", "critical", 0]);
+    expect(alarm?.title).toContain("wavewrap @ gym.lan, pool: ");
+    expect(alarm?.what).toContain("gym.lan is back (gone)");
+    gateways.take({ g: 0, k: "wrap", w: "left-leg", part: "state", v: state({ fault: "leak" }) }, 20);
+    expect(findAllAlarms(gateways.models, words, 100).map((one) => one.id).sort()).toEqual(["g1-broker", "left-leg-fault"]);
+  });
+
+  it("are not vented while one cannot be heard, whatever it said last", () => {
+    const gateways = three();
+    const [first, second, third] = gateways.models as [Model, Model, Model];
+    expect(gateways.vented(100, 0)).toBe(true);
+    lose(gateways);
+    expect([gateways.vented(100, 0), gateways.vented(100, 0, [first])]).toEqual([null, true]);
+    // Nor when no wrap of it was in use: one may be by now.
+    gateways.take({ g: 1, k: "gone", w: "left-leg" }, 20);
+    expect(gateways.vented(100, 0, [second])).toBeNull();
+    // What came after STOP proves it still.
+    gateways.take({ g: 2, k: "wrap", w: "left-leg", part: "session", v: { program: "x", ended: "stopped", reason: "", vented: true, wraps: [] } }, 50);
+    expect([gateways.vented(100, 40, [third]), gateways.vented(100, 60, [third])]).toEqual([true, null]);
+  });
+
+  it("of one that was not told to stop a low pressure is no proof while it plays", () => {
+    const gateways = three();
+    const [first] = gateways.models as [Model];
+    gateways.take({ g: 0, k: "wrap", w: "left-leg", part: "state", v: state({ session: session("running") }) }, 0);
+    expect([gateways.vented(100, 0, [first]), gateways.vented(100, 0, [first], false)]).toEqual([true, false]);
+  });
+
+  it("miss a STOP when their broker is away, and are never taken for stopped", () => {
+    const gateways = three();
+    lose(gateways);
+    const stop = new Stop();
+    stop.press(100);
+    stop.answer(gateways.outcome([null, false, false]), 110);
+    expect(stop.step).toBe("asked");
+    stop.answer(gateways.outcome([true, false, false]), 120);
+    expect([stop.step, listTitles(stop.missed), listTitles(stop.reached)]).toEqual(["acknowledged", "wavewrap @ gym.lan, pool", "wavewrap @ attic.lan"]);
+    stop.tick(600, true, null);
+    expect([stop.step, stop.missed.length]).toEqual(["vented", 2]);
+    stop.tick(60_000, true, null);
+    expect([stop.step, stop.missed.length]).toEqual(["idle", 2]); // said until it is known or pressed again
+    stop.tick(61_000, true, false);
+    expect(stop.missed.length).toBe(2);
+    stop.tick(62_000, true, true);
+    expect(stop.missed).toEqual([]);
+  });
+
+  it("that answer late are told to stop late, and have to vent still", () => {
+    const gateways = three();
+    const stop = new Stop();
+    stop.press(0);
+    stop.answer(gateways.outcome([true, null, true]), ANSWER_MS - 1);
+    expect(stop.step).toBe("asked");
+    stop.answer(gateways.outcome([true, null, true]), ANSWER_MS + 1);
+    expect([stop.step, stop.missed.map((model) => model.index)]).toEqual(["acknowledged", [1]]);
+    stop.tick(2 * ANSWER_MS, true, null);
+    expect(stop.step).toBe("vented");
+    stop.answer(gateways.outcome([true, true, true]), 2 * ANSWER_MS + 1);
+    expect([stop.step, stop.missed.length, stop.reached.length]).toEqual(["acknowledged", 0, 3]);
+    stop.press(9_000);
+    stop.answer(gateways.outcome([false, false, false]), 9_010);
+    expect([stop.step, stop.missed.length]).toEqual(["failed", 0]);
   });
 });

@@ -2,16 +2,22 @@ import { describe, expect, it } from "vitest";
 import { chamberPath, halfWidth } from "../src/calf";
 import { clockText, nextCycle_s, shareDone } from "../src/progress";
 import { judge } from "../src/start";
+import { Model } from "../src/model";
 import { ANSWER_MS, isStopKey, SHOWN_MS, Stop } from "../src/stop";
 import { format, loadStrings, pickLanguage, Words } from "../src/text";
 
 describe("STOP", () => {
+  const model = new Model();
+  const reached = { reached: [model], missed: [], waiting: [] };
+  const missed = { reached: [], missed: [model], waiting: [] };
+  const unanswered = { reached: [], missed: [], waiting: [model] };
+
   it("is vented only when the pressures say so", () => {
     const stop = new Stop();
     stop.press(0);
     stop.tick(100, true);
     expect(stop.step).toBe("asked"); // vented before anybody was told
-    stop.answer(true, 200);
+    stop.answer(reached, 200);
     stop.tick(5000, false);
     expect(stop.step).toBe("acknowledged");
     stop.tick(5100, null);
@@ -27,13 +33,15 @@ describe("STOP", () => {
   it("says that it did not get through, and can be pressed again", () => {
     const stop = new Stop();
     stop.press(0);
-    stop.tick(ANSWER_MS + 1, false);
+    stop.answer(unanswered, ANSWER_MS - 1);
+    expect(stop.step).toBe("asked");
+    stop.answer(unanswered, ANSWER_MS + 1);
     expect(stop.step).toBe("failed");
     stop.press(4000);
-    stop.answer(false, 4100);
+    stop.answer(missed, 4100);
     expect(stop.step).toBe("failed");
     stop.press(5000);
-    stop.answer(true, 5100);
+    stop.answer(reached, 5100);
     expect(stop.step).toBe("acknowledged");
     expect(stop.isSlow(6000)).toBe(false);
     expect(stop.isSlow(60000)).toBe(true);
@@ -42,7 +50,7 @@ describe("STOP", () => {
   it("is no longer vented when the pressure is back", () => {
     const stop = new Stop();
     stop.press(0);
-    stop.answer(true, 10);
+    stop.answer(reached, 10);
     stop.tick(1000, true);
     stop.tick(1100, false);
     expect(stop.step).toBe("idle");

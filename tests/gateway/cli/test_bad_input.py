@@ -152,6 +152,28 @@ def test_broker_urls(url: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.C
 
 
 @pytest.mark.parametrize(
+    ("brokers", "line"),
+    [
+        (
+            "--broker mqtt://a --broker http://b",
+            "--broker: MQTT broker: URL scheme 'http' is unknown: use mqtt://host:port or mqtts://host:port",
+        ),
+        (
+            "--broker mqtt://a --broker mqtt://b --broker mqtt://A:1883",
+            "dashboard: the broker mqtt://a:1883 is named twice: name it once, with all of its base_topics",
+        ),
+        (
+            "--broker mqtt://a --broker mqtt://b --base-topic a --base-topic a",
+            "--base-topic: a is named twice or lies below another: each message must be of one gateway, give them topics apart",
+        ),
+        ("", "no broker is configured: name that of the gateway with --broker mqtt://host:port, or in the table [mqtt]"),
+    ],
+)
+def test_brokers_of_the_page(brokers: str, line: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    assert _complaint(f"dashboard {brokers}", monkeypatch, capsys) == (2, f"wavewrap: {line}")
+
+
+@pytest.mark.parametrize(
     ("ended", "vented", "signal_number", "code"),
     [
         (EndedHow.COMPLETED, True, None, 0),
