@@ -165,7 +165,7 @@ class SessionAccount:
         return pressure[inside] - targets
 
     def cycles_and_shortfalls(self) -> tuple[Cycles, list[str]]:
-        """Cycles delivered, and a sentence for every chamber and cycle that stayed under its target."""
+        """Cycles delivered, and a sentence for every chamber that stayed under its target in a cycle that had begun."""
         ticks, pressure = self.samples()
         spans: dict[int, list[int]] = defaultdict(list)
         done: dict[int, set[int]] = defaultdict(set)
@@ -180,7 +180,9 @@ class SessionAccount:
                 if step.wave.target_mmhg > 0.0:
                     done[step.wave.cycle].add(step.wave.chamber)
         delivered, shortfalls = 0, list[str]()
-        for cycle in range(self.wave.cycles):
+        # A stopped session says how far it came; the hour that it did not play would be a hundred sentences.
+        begun = 1 + max((step.wave.cycle for step in self._steps if step.outcome is not StepOutcome.FLUSHED), default=-1)
+        for cycle in range(begun):
             peaks_mmhg = self.wave.cycle_peaks_mmhg(cycle)
             targets_mmhg = [peak + boosts_mmhg.get((cycle, chamber), 0.0) if peak > 0.0 else 0.0 for chamber, peak in enumerate(peaks_mmhg)]
             wanted = {chamber for chamber, target in enumerate(targets_mmhg) if target > 0.0}

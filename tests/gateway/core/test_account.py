@@ -104,6 +104,17 @@ def test_a_constant_shortfall_is_the_tracking_error_and_is_named(wave: Wave) -> 
     assert 3.0 < account.tracking_rms_mmhg() <= 8.0
 
 
+def test_of_a_stopped_session_only_the_cycles_that_had_begun_are_named(wave: Wave) -> None:
+    account = SessionAccount(wave)
+    steps = [step for step in played(wave) if step.wave.cycle < 2]
+    steps[-1].outcome = StepOutcome.FLUSHED
+    account.add_steps([step for step in steps if step.wave.cycle == 0 or step.outcome is StepOutcome.FLUSHED])
+    follow(account, wave, short_mmhg=8.0)
+    cycles, shortfalls = account.cycles_and_shortfalls()
+    assert cycles.planned == wave.cycles > 2
+    assert [line.split(",")[0] for line in shortfalls] == ["cycle 1"]
+
+
 def test_the_timing_bound_is_the_devices_error_plus_the_clocks(wave: Wave) -> None:
     account = SessionAccount(wave)
     account.add_steps(played(wave, late_ticks=30, uncertainty_s=0.002))
