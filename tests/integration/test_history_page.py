@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from playwright.async_api import Browser, BrowserContext, Locator, Page
 from tests.support.brokers import find_free_port
-from tests.support.browser import find_violations, needs_browser, open_browser
+from tests.support.browser import find_violations, keep_picture, needs_browser, open_browser
 from tests.support.histories import CHAMBERS, make_head
 from tests.support.history_files import DAY_S, HOLE, SECONDS, keep_heads, keep_sessions, write_history
 
@@ -112,6 +112,7 @@ async def _check(page: Page, story: Story, name: str) -> None:
         story.violations[name + which] = await find_violations(page)
         script = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
         story.overflow_px[name + which] = await page.evaluate(script)
+        await keep_picture(page, f"history-{name}{which}".replace(" ", "-"), whole=True)
     await page.set_viewport_size(_size(SCREEN))
 
 

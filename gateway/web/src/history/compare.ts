@@ -148,7 +148,7 @@ export class CompareView extends View {
           h("span", { class: "letters" }, link("a", one), link("b", other)),
           this.bar.buttons,
         ),
-        h("p", { class: "muted how" }, words.say("compare_how_to_zoom")),
+        h("p", { class: "muted how" }, words.say("traces_how")),
         this.bar.told,
         h("div", { class: "pair" }, ...columns),
       ),

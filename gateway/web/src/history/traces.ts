@@ -188,7 +188,7 @@ export class TraceBoard {
         h("span", { class: "key" }, h("i", { class: "solid" }), words.shared("measured"), h("i", { class: "dashed" }), words.shared("target")),
         this.bar.buttons,
       ),
-      h("p", { class: "muted how" }, words.say("traces_how")),
+      h("p", { class: "muted how" }, words.say("traces_how"), h("span", { class: "with-keys" }, ` ${words.say("traces_keys")}`)),
       this.trouble,
       this.bar.told,
       ...this.charts.map((chart) => chart.element),
