@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import type { TrendLine, TrendWrap } from "../src/history/ask";
-import { batteryUsed_pct, CHARTS, SHAPES, type TrendChart } from "../src/history/trendcharts";
+import { axisSteps, batteryUsed_pct, CHARTS, SHAPES, type TrendChart } from "../src/history/trendcharts";
 
 const WRAP: TrendWrap = { id: "wrap-left", side: "left", over_threshold_s: 10, pressure_time_mmhg_s: 500, peak_mmhg: 60, leak_mmhg_s: null, timing_p99_ms: 1.5, missing: 3, battery_start_pct: 83, battery_end_pct: 80 };
 
@@ -35,6 +35,11 @@ describe("trends", () => {
     expect(batteryUsed_pct({ ...WRAP, battery_end_pct: 90 })).toBeNull();
     expect(batteryUsed_pct({ ...WRAP, battery_start_pct: null })).toBeNull();
     expect(chart("trends_battery").columns.map((column) => column.read(line([WRAP]), WRAP))).toEqual([3, 80]);
+  });
+  it("have axes of whole numbers where that is what is counted", () => {
+    expect(axisSteps(chart("trends_soreness"))).toEqual([2]);
+    expect(axisSteps(chart("trends_battery")).every(Number.isInteger)).toBe(true);
+    expect(axisSteps(chart("trends_leak"))[0]).toBeLessThan(0.001);
   });
   it("tell the series of a chart apart by shape and dashes, not by colour alone", () => {
     for (const { series } of CHARTS) {

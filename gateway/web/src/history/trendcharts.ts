@@ -33,6 +33,8 @@ export interface TrendChart {
   digits: number;
   /** the end of a scale that has one */
   top?: number;
+  /** Whether the line goes on over sessions without a value. */
+  spans: boolean;
   series: TrendSeries[];
   columns: TrendColumn[];
 }
@@ -49,7 +51,7 @@ function bySide(title: HistoryKey, help: HistoryKey, digits: number, read: (wrap
       return wrap === undefined ? null : read(wrap);
     },
   });
-  return { title, help, digits, series: [series("left", "dot", 2, []), series("right", "ring", 6, [5, 4])], columns: [{ name: (words: HistoryWords) => words.say(title), read: (_line: TrendLine, wrap: TrendWrap) => read(wrap) }] };
+  return { title, help, digits, spans: true, series: [series("left", "dot", 2, []), series("right", "ring", 6, [5, 4])], columns: [{ name: (words: HistoryWords) => words.say(title), read: (_line: TrendLine, wrap: TrendWrap) => read(wrap) }] };
 }
 
 /** What was used; that of one that was charged meanwhile is not known. */
@@ -78,7 +80,14 @@ function ofSoreness(): TrendChart {
     moment("trends_48_h", "hours_48", "cross", 8, [8, 3, 2, 3]),
   ];
   const columns = series.map(({ name, read }): TrendColumn => ({ name: (words) => `${words.say("trends_soreness")}, ${name(words)}`, read: (line) => read(line) }));
-  return { title: "trends_soreness", help: "trends_soreness_help", digits: 0, top: 10, series, columns };
+  return { title: "trends_soreness", help: "trends_soreness_help", digits: 0, top: 10, spans: false, series, columns };
+}
+
+/** Steps of an axis: whole numbers for what is counted in them, and no more lines than a scale of ten needs. */
+export function axisSteps(chart: TrendChart): number[] {
+  if (chart.top !== undefined) return [chart.top / 5];
+  const powers = Array.from({ length: 12 }, (_, i) => 10 ** (i - 4));
+  return powers.flatMap((power) => [power, 2 * power, 5 * power]).filter((step) => step >= 1 || chart.digits > 0);
 }
 
 export const CHARTS: TrendChart[] = [

@@ -6,7 +6,7 @@ import { h, s, setText } from "../dom";
 import { ask, type Sessions, type TrendLine } from "./ask";
 import { dateTime, number } from "./format";
 import { colourOf, follow } from "./plot";
-import { CHARTS, SHAPES, type TrendChart, type TrendSeries } from "./trendcharts";
+import { axisSteps, CHARTS, SHAPES, type TrendChart, type TrendSeries } from "./trendcharts";
 import { choice, View } from "./view";
 
 const HEIGHT_PX = 180;
@@ -149,13 +149,13 @@ export class TrendsView extends View {
         scales: { x: { time: true }, y: { range: (_u, _min, max) => [0, chart.top ?? (max > 0 ? max * 1.1 : 1)] } },
         axes: [
           { stroke: text, font, size: 26, gap: 4, grid, ticks: { show: false }, values: days, space: 70, incrs: [1, 2, 7, 14, 30, 91, 182, 365].map((n) => n * 86_400) },
-          { stroke: text, font, size: 48, grid, ticks: { show: false } },
+          { stroke: text, font, size: 48, grid, ticks: { show: false }, incrs: axisSteps(chart), space: 22 },
         ],
         series: [
           {},
           ...chart.series.map((series): uPlot.Series => {
             const stroke = colourOf(series.colour);
-            return { stroke, width: 1.4, dash: series.dash, spanGaps: true, points: { show: (u, number_) => markPoints(u, number_, series, stroke) } };
+            return { stroke, width: 1.4, dash: series.dash, spanGaps: chart.spans, points: { show: (u, number_) => markPoints(u, number_, series, stroke) } };
           }),
         ],
       },
