@@ -1,6 +1,7 @@
 """What the history's service answers, read by the page. The asks are in ``history_asks``, which is all that the page's server loads."""
 
 from wavewrap_protocol.history_asks import RecordStateName
+from wavewrap_protocol.journal_asks import SorenessAround
 from wavewrap_protocol.payload_base import Payload
 from wavewrap_protocol.payloads import ChamberFigures, Quantiles, SessionSummary, Side
 
@@ -184,7 +185,7 @@ class CompareAnswer(Payload):
 
 
 class TrendWrap(Payload):
-    """Of one wrap: means over its chambers, its highest leak estimate, and the timing of its steps; ``null``: there is none."""
+    """Of one wrap: means over its chambers, its highest leak estimate, the timing of its steps, its charge; ``null``: there is none."""
 
     id: str
     side: Side
@@ -194,16 +195,19 @@ class TrendWrap(Payload):
     leak_mmhg_s: float | None
     timing_p99_ms: float | None
     missing: int
+    battery_start_pct: int | None = None
+    battery_end_pct: int | None = None
 
 
 class TrendLine(Payload):
-    """One session."""
+    """One session. ``soreness`` is from the recovery journal, ``null`` where this gateway's has nothing about it."""
 
     session: str
     program: str
     state: RecordStateName
     started_unix_s: float
     wraps: list[TrendWrap]
+    soreness: SorenessAround | None = None
 
 
 class TrendsAnswer(Payload):

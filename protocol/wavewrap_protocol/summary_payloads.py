@@ -128,6 +128,8 @@ class WrapSummary(Payload):
     shortfalls: list[str] = Field(default_factory=list, description="where a chamber stayed under its target, and why")
     findings: list[FindingRecord] = Field(default_factory=list, description="what the pressures tell about the wrap, and what to do")
     dose: list[ChamberFigures] = Field(default_factory=list, description="what each chamber got")
+    battery_start_pct: int | None = Field(default=None, description="charge before the session, asked for then; null: not known")
+    battery_end_pct: int | None = Field(default=None, description="charge after it, as the one before")
 
 
 class SessionSummary(Payload):

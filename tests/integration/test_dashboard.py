@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from playwright.async_api import BrowserContext, Page
 from tests.support.brokers import Collector, find_free_port, needs_mosquitto
-from tests.support.browser import find_violations, needs_browser, open_browser
+from tests.support.browser import find_violations, keep_picture, needs_browser, open_browser
 from tests.support.daemon_rig import DaemonRig, open_daemon_rig
 from tests.support.processes import start
 
@@ -129,6 +129,7 @@ async def _start_through_the_page(page: Page, story: Story) -> None:
     await page.get_by_label("For tests").last.wait_for()
     story.told["programs"] = await page.locator(".option").count()
     await _check(page, story, "choice")
+    await keep_picture(page, "start-form")
     await page.locator(".option", has=page.locator("input[value=long-hold]")).click()
     # Escape is STOP in an open dialog too, and closes nothing.
     await page.keyboard.press("Escape")
@@ -143,6 +144,13 @@ async def _start_through_the_page(page: Page, story: Story) -> None:
     story.told["progress"] = await page.locator(".session").inner_text()
     story.told["calf"] = await page.locator(".wrap .calf").first.get_attribute("aria-label")
     await _check(page, story, "running")
+    await keep_picture(page, "live-light")
+    await page.emulate_media(color_scheme="dark")
+    await keep_picture(page, "live-dark")
+    await page.set_viewport_size({"width": PHONE[0], "height": PHONE[1]})
+    await keep_picture(page, "live-phone")
+    await page.set_viewport_size({"width": SCREEN[0], "height": SCREEN[1]})
+    await page.emulate_media(color_scheme="light")
 
 
 async def _highest(page: Page) -> bool:

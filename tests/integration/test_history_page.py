@@ -3,27 +3,29 @@
 import asyncio
 import csv
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 from playwright.async_api import Browser, BrowserContext, Locator, Page
 from tests.support.brokers import find_free_port
-from tests.support.browser import find_violations, needs_browser, open_browser
-from tests.support.histories import CHAMBERS
-from tests.support.history_files import HOLE, SECONDS, keep_sessions, write_history
+from tests.support.browser import find_violations, keep_picture, needs_browser, open_browser
+from tests.support.histories import CHAMBERS, make_head
+from tests.support.history_files import DAY_S, HOLE, SECONDS, keep_heads, keep_sessions, write_history
 
 from wavewrap_dashboard.process import open_dashboard
 from wavewrap_dashboard.settings import DashboardSettings
 from wavewrap_gateway.adapters.mqtt_settings import MqttSettings
+from wavewrap_gateway.adapters.recovery_journal import RecoveryJournal
 from wavewrap_gateway.adapters.store_reader import list_sessions
 from wavewrap_gateway.app.config import GatewayConfig, StorePlace
 from wavewrap_gateway.app.dashboard import dashboard_settings
+from wavewrap_protocol.journal_notes import SorenessNote
 
 pytestmark = [pytest.mark.realtime, *needs_browser]
 
-WHOLE, HOLED = "20231114-1-whole", "20231115-2-holed"
+WHOLE, HOLED, RATED = "20231114-1-whole", "20231115-2-holed", "day-rated"
 MORE = 60
 SCREEN, PHONE, WIDE = (1280, 900), (390, 844), (1920, 1080)
 
@@ -46,7 +48,9 @@ def story(tmp_path_factory: pytest.TempPathFactory) -> Story:
 
 def settings(folder: Path, port: int, *, record: bool = True) -> DashboardSettings:
     """As the gateway makes them, for a broker that is not there."""
-    config = GatewayConfig(store=StorePlace(str(folder / "history.sqlite")), record=record, known_wraps=folder / "known.json")
+    config = GatewayConfig(
+        gateway="attic", store=StorePlace(str(folder / "history.sqlite")), record=record, known_wraps=folder / "known.json"
+    )
     plain = config.model_copy(update={"dashboard": config.dashboard.model_copy(update={"port": port})})
     return DashboardSettings.model_validate_json(dashboard_settings(plain, MqttSettings.from_url("mqtt://127.0.0.1:1")))
 
@@ -54,6 +58,7 @@ def settings(folder: Path, port: int, *, record: bool = True) -> DashboardSettin
 async def _tell(folder: Path) -> Story:
     story = Story()
     store = keep_sessions(write_history(folder / "history.sqlite"), MORE)
+    rate_around(store)
     port = find_free_port()
     async with open_browser() as browser:
         async with open_dashboard(settings(folder, port)) as dashboard:
@@ -73,6 +78,16 @@ async def _tell(folder: Path) -> Story:
             story.told["back"] = await page.locator(".trouble").count()
         await _without_a_history(browser, folder, story)
     return story
+
+
+def rate_around(store: Path) -> None:
+    """One more session, of half an hour and some months later, and how sore somebody was around it: not asked on the day after."""
+    head = replace(make_head(RATED, started_s=MORE * DAY_S), planned_s=1800.0)
+    keep_heads(store, [head], 1800.0)
+    began_s = head.started_unix_s
+    journal = RecoveryJournal(str(store), "attic", lambda: began_s + 3 * DAY_S)
+    for at_s, soreness in ((-60.0, 7), (1860.0, 5), (1800.0 + 2 * DAY_S, 2)):
+        journal.add(SorenessNote(unix_s=began_s + at_s, soreness=soreness))
 
 
 def _size(size: tuple[int, int]) -> Any:
@@ -97,6 +112,7 @@ async def _check(page: Page, story: Story, name: str) -> None:
         story.violations[name + which] = await find_violations(page)
         script = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
         story.overflow_px[name + which] = await page.evaluate(script)
+        await keep_picture(page, f"history-{name}{which}".replace(" ", "-"), whole=True)
     await page.set_viewport_size(_size(SCREEN))
 
 
@@ -119,7 +135,7 @@ async def _find(page: Page, story: Story) -> None:
     story.told["first page"] = first
     await _check(page, story, "list")
     await page.get_by_role("button", name="Older").click()
-    story.told["second page"] = await _rows(page, 3 + MORE - 50)
+    story.told["second page"] = await _rows(page, 4 + MORE - 50)
     await page.get_by_label("How it ended").select_option("stopped")
     story.told["stopped"] = await _rows(page, 1)
     await page.get_by_role("button", name="Reset").click()
@@ -208,14 +224,19 @@ async def _compare(page: Page, story: Story) -> None:
 
 async def _trends(page: Page, story: Story) -> None:
     await page.goto(page.url.partition("/compare")[0] + "/trends")
-    await page.get_by_text("The 30 newest of 63 sessions").wait_for()
+    await page.get_by_text("The 30 newest of 64 sessions").wait_for()
+    soreness = page.locator("figure", has=page.get_by_role("heading", name="Soreness"))
+    story.told["soreness legend"] = await soreness.locator(".letters > span").all_inner_texts()
+    story.told["soreness shapes"] = await soreness.locator(".letters path").evaluate_all("all => all.map(one => one.getAttribute('d'))")
     story.told["no figure"] = await page.get_by_text("No session has this figure.").count()
     await page.get_by_role("button", name="Older ones too").click()
-    await page.get_by_text("The 60 newest of 63 sessions").wait_for()
+    await page.get_by_text("The 60 newest of 64 sessions").wait_for()
     await page.get_by_role("button", name="Older ones too").click()
-    await page.get_by_text("The 63 newest of 63 sessions").wait_for()
+    await page.get_by_text("The 64 newest of 64 sessions").wait_for()
     await _check(page, story, "trends")
     await page.get_by_text("As a table").click()
+    rated = page.locator("tr", has=page.locator(f"a[href='/history/{RATED}']")).first
+    story.told["soreness cells"] = (await rated.locator("td").all_inner_texts())[2:6]
     story.told["trend row"] = await page.locator("tr", has=page.locator(f"a[href='/history/{WHOLE}']")).first.inner_text()
 
 
@@ -272,7 +293,7 @@ def test_the_live_page_loads_nothing_of_it(story: Story) -> None:
 
 def test_sessions_are_found_by_page_filter_and_day(story: Story) -> None:
     assert story.told["address"] == "history"
-    assert story.told["first page"][0] == f"day-{MORE - 1:05d}"
+    assert story.told["first page"][0] == RATED
     assert set(story.told["second page"]) >= {WHOLE, HOLED}
     assert story.told["stopped"] == [HOLED]
     assert "15 November 2023: 2 sessions" in story.told["day"]
@@ -310,8 +331,12 @@ def test_two_sessions_are_laid_over_each_other(story: Story) -> None:
 
 
 def test_trends_show_what_was_measured_and_nothing_else(story: Story) -> None:
-    # The 30 newest have no samples: every figure but the count of what is missing.
-    assert story.told["no figure"] == 4
+    # The 30 newest have no samples: every figure but the count of what is missing, and what was noted about one of them.
+    assert story.told["no figure"] == 5
+    # Soreness: noted in the journal, in the order of the legend; the shapes are told apart without their colours.
+    assert story.told["soreness legend"] == ["before", "after", "24 h later", "48 h later"]
+    assert len(set(story.told["soreness shapes"])) == 4
+    assert story.told["soreness cells"] == ["7", "5", "–", "2"]
     assert "–" in story.told["trend row"]
     assert re.search(r"\d\.\d", story.told["trend row"])
 
@@ -320,7 +345,7 @@ def test_deleting_asks_first(story: Story) -> None:
     assert story.told["kept"] == 0
     assert story.told["notice"].startswith("Deleted: the session of 14 Nov 2023")
     assert WHOLE not in story.told["left"]
-    assert len(story.told["left"]) == 2 + MORE
+    assert len(story.told["left"]) == 3 + MORE
 
 
 def test_it_says_when_the_server_is_away_and_comes_back_by_itself(story: Story) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from playwright.async_api import Browser, BrowserContext, Page
-from tests.support.browser import find_violations, needs_browser, open_browser
+from tests.support.browser import find_violations, keep_picture, needs_browser, open_browser
 from tests.support.journals import keep_session
 
 from wavewrap_dashboard.process import open_dashboard
@@ -112,6 +112,7 @@ async def _check(page: Page, story: Story, name: str, looks: Sequence[tuple[str,
         story.violations[name + which] = await find_violations(page)
         script = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
         story.overflow_px[name + which] = await page.evaluate(script)
+        await keep_picture(page, f"journal-{name}{which}".replace(" ", "-"), whole=True)
     await page.set_viewport_size(_size(SCREEN))
     await page.emulate_media(color_scheme="light")
 

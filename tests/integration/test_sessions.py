@@ -25,7 +25,7 @@ SUMMARY_KEYS = {
 }  # fmt: skip
 WRAP_KEYS = {
     "id", "side", "samples", "steps", "timing_ms", "cycles", "target_mmhg", "peak_mmhg", "final_mmhg", "tracking_rms_mmhg", "shortfalls",
-    "findings", "dose",
+    "findings", "dose", "battery_start_pct", "battery_end_pct",
 }  # fmt: skip
 QUANTILE_KEYS = {"p50", "p99", "max"}
 
@@ -148,6 +148,7 @@ def test_the_summary_has_the_documented_names(scenes: Scenes) -> None:
             assert wrap.keys() == keys
             assert wrap["samples"].keys() == {"expected", "received", "replayed", "missing"}
             assert wrap["steps"].keys() == {"planned", "executed", "late"}
+            assert 0 < wrap["battery_end_pct"] <= wrap["battery_start_pct"] <= 100
             assert wrap["cycles"].keys() == {"planned", "delivered"}
             assert wrap["timing_ms"].keys() == QUANTILE_KEYS
     assert len(scenes.demo.stdout.splitlines()) == len(scenes.run.stdout.splitlines()) == 1

@@ -1,4 +1,4 @@
-"""The system's Chromium, driven by Playwright; and axe-core, which says what keeps somebody from using a page."""
+"""The system's Chromium, driven by Playwright; axe-core, which says what keeps somebody from using a page; and pictures of it."""
 
 import shutil
 from collections.abc import AsyncIterator
@@ -9,9 +9,10 @@ from typing import Any
 import pytest
 from playwright.async_api import Browser, Page, async_playwright
 
-__all__ = ["find_violations", "needs_browser", "open_browser"]
+__all__ = ["find_violations", "keep_picture", "needs_browser", "open_browser"]
 
 WEB = Path(__file__).parents[2] / "gateway" / "web"
+PICTURES = Path(__file__).parents[2] / "out" / "screenshots"
 AXE = WEB / "node_modules" / "axe-core" / "axe.min.js"
 
 
@@ -34,6 +35,13 @@ async def open_browser() -> AsyncIterator[Browser]:
             yield browser
         finally:
             await browser.close()
+
+
+async def keep_picture(page: Page, name: str, *, whole: bool = False) -> None:
+    """What is on the screen now, or the ``whole`` page, for people to look at: no test compares it."""
+    if whole:
+        await page.evaluate("scrollTo(0, 0)")  # STOP, which stays in sight, would stand where it was scrolled to
+    await page.screenshot(path=PICTURES / f"{name}.png", full_page=whole)
 
 
 async def find_violations(page: Page) -> list[str]:

@@ -1,6 +1,7 @@
 """Histories on file to look back on, made with the real writer: whole sessions, one with a hole, one that runs, and many short ones."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,7 @@ from tests.support.histories import make_end, make_event, make_frames, make_head
 from wavewrap_gateway.adapters.store_writer import StoreWriter
 from wavewrap_gateway.core.history import RecordedFrame, RecordState, SessionHead
 
-__all__ = ["DAY_S", "HOLE", "SECONDS", "keep_sessions", "write_history"]
+__all__ = ["DAY_S", "HOLE", "SECONDS", "keep_heads", "keep_sessions", "write_history"]
 
 SECONDS = 60.0
 DAY_S = 86_400.0
@@ -35,12 +36,16 @@ def write_history(path: Path) -> Path:
 
 def keep_sessions(path: Path, count: int) -> Path:
     """``count`` sessions without samples, one a day."""
+    return keep_heads(path, [make_head(f"day-{number:05d}", started_s=number * DAY_S) for number in range(count)], 60.0)
+
+
+def keep_heads(path: Path, heads: Sequence[SessionHead], length_s: float) -> Path:
+    """Sessions without samples that were completed after ``length_s``."""
     writer = StoreWriter(str(path), "attic", pytest.fail, lambda: 0.0)
     writer.start()
-    for number in range(count):
-        head = make_head(f"day-{number:05d}", started_s=number * DAY_S)
+    for head in heads:
         writer.begin(head)
-        writer.finish(make_end(head))
+        writer.finish(replace(make_end(head), ended_unix_s=head.started_unix_s + length_s))
     writer.close()
     return path
 

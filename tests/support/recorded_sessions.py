@@ -61,7 +61,9 @@ class Recorded:
 
     async def play(self) -> RecordedSession:
         """To the end; what the history has of it."""
+        await self.runner.note_charges()
         outcome = await self.runner.run()
+        await self.runner.note_charges()
         self.summary = summarise(self.runner, outcome)
         self._recorder.finish(self.summary, asyncio.get_running_loop().time())
         self._writer.close()

@@ -5,6 +5,7 @@ A journal belongs to a gateway, so that those who share a server do not read eac
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from typing import Any
 
 from sqlalchemy import Connection, RowMapping, Table, select
 
@@ -18,7 +19,7 @@ from wavewrap_protocol.errors import UsageError
 from wavewrap_protocol.journal_notes import RunNote, SorenessNote
 from wavewrap_protocol.payloads import OccasionKind
 
-__all__ = ["add_entry", "delete_entries", "delete_journal", "load_journal"]
+__all__ = ["add_entry", "delete_entries", "delete_journal", "load_journal", "load_ratings"]
 
 _TABLES = (JOURNAL_RUNS, JOURNAL_SORENESS)
 
@@ -43,6 +44,14 @@ def load_journal(place: str, gateway: str, since_unix_s: float = 0.0) -> Journal
     entries = [_entry(row, RunNote) for row in runs] + [_entry(row, SorenessNote) for row in ratings]
     entries.sort(key=lambda entry: (entry.note.at_unix_s, entry.entry_id), reverse=True)
     return JournalBook(entries, [_session(row) for row in sessions])
+
+
+def load_ratings(place: str, gateway: str, from_unix_s: float, until_unix_s: float) -> list[SorenessNote]:
+    """Every soreness that was noted between the two moments, both included."""
+    when = JOURNAL_SORENESS.c.unix_s
+    wanted = JOURNAL_SORENESS.select().where(JOURNAL_SORENESS.c.gateway == gateway, when.between(from_unix_s, until_unix_s)).order_by(when)
+    with reading(place) as connection:
+        return [SorenessNote.model_construct(**_fields(row, SorenessNote)) for row in connection.execute(wanted).mappings()]
 
 
 def delete_entries(place: str, gateway: str, wanted: Sequence[str]) -> list[str]:
@@ -96,9 +105,12 @@ def _rows(connection: Connection, table: Table, when: str, gateway: str, since_u
 
 
 def _entry(row: RowMapping, kind: type[RunNote] | type[SorenessNote]) -> JournalEntry:
-    fields = {name: row[name] for name in kind.model_fields}
-    # As it was checked when it was written: a later version that is stricter must not make it unreadable.
-    return JournalEntry(row["entry_id"], row["written_unix_s"], kind.model_construct(**fields))
+    return JournalEntry(row["entry_id"], row["written_unix_s"], kind.model_construct(**_fields(row, kind)))
+
+
+def _fields(row: RowMapping, kind: type[RunNote] | type[SorenessNote]) -> dict[str, Any]:
+    """For ``model_construct``: as it was checked when it was written. A later version that is stricter must not make it unreadable."""
+    return {name: row[name] for name in kind.model_fields}
 
 
 def _session(row: RowMapping) -> JournalSession:

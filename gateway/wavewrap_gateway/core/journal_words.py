@@ -1,5 +1,6 @@
 """The journal as whoever shows it is told it, and its questions in words."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from wavewrap_gateway.core.journal import JournalEntry, drink_after_ml
@@ -9,7 +10,7 @@ from wavewrap_protocol.journal_asks import DueAnswer, JournalAnswer, QuestionLin
 from wavewrap_protocol.journal_notes import RunNote
 from wavewrap_protocol.payloads import Moment, OccasionKind
 
-__all__ = ["describe_book", "describe_due", "describe_entry", "say_question"]
+__all__ = ["describe_answers", "describe_book", "describe_due", "describe_entry", "say_question"]
 
 _WHEN = {
     (OccasionKind.SESSION, Moment.BEFORE): "before this session",
@@ -54,6 +55,16 @@ def describe_book(book: JournalBook, now_unix_s: float) -> JournalAnswer:
     )
 
 
+def describe_answers(answers: Mapping[Moment, int]) -> SorenessAround:
+    """How sore the calves were around a session."""
+    return SorenessAround(
+        before=answers.get(Moment.BEFORE),
+        after=answers.get(Moment.AFTER),
+        hours_24=answers.get(Moment.HOURS_24),
+        hours_48=answers.get(Moment.HOURS_48),
+    )
+
+
 def _describe_question(question: Question) -> QuestionLine:
     occasion = question.occasion
     return QuestionLine(
@@ -69,16 +80,10 @@ def _describe_question(question: Question) -> QuestionLine:
 
 def _describe_session(session: JournalSession, book: JournalBook) -> RatedSession:
     occasion = session.occasion
-    answers = book.answers(occasion)
     return RatedSession(
         session=occasion.name,
         program=session.program,
         began_unix_s=occasion.began_unix_s,
         ended_unix_s=occasion.ended_unix_s,
-        soreness=SorenessAround(
-            before=answers.get(Moment.BEFORE),
-            after=answers.get(Moment.AFTER),
-            hours_24=answers.get(Moment.HOURS_24),
-            hours_48=answers.get(Moment.HOURS_48),
-        ),
+        soreness=describe_answers(book.answers(occasion)),
     )

@@ -17,6 +17,7 @@ __all__ = [
     "Occasion",
     "Question",
     "answers_of",
+    "answers_span_s",
     "find_due",
     "next_due_unix_s",
     "questions_of",
@@ -118,6 +119,13 @@ def answers_of(occasion: Occasion, ratings: Iterable[SorenessNote]) -> dict[Mome
             best = fitting[-1] if question.moment is Moment.BEFORE else min(fitting, key=lambda rating: abs(rating.unix_s - due_s))
             answers[question.moment] = best.soreness
     return answers
+
+
+def answers_span_s(occasion: Occasion) -> tuple[float, float]:
+    """Wall times from the first to the last rating that can be an answer; one that goes on, or is not asked about, has its begin only."""
+    questions = questions_of(occasion)
+    first_s = min((question.counts_unix_s for question in questions), default=occasion.began_unix_s)
+    return first_s, max((question.until_unix_s for question in questions), default=occasion.began_unix_s)
 
 
 def find_due(occasions: Iterable[Occasion], ratings: Sequence[SorenessNote], now_unix_s: float) -> list[Question]:

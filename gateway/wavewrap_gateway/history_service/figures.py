@@ -10,6 +10,7 @@ from wavewrap_gateway.core.account import SessionAccount, quantiles
 from wavewrap_gateway.core.dose import ChamberDose, compare_doses, measure_dose
 from wavewrap_gateway.core.recorded_session import RecordedSession, RecordedSide
 from wavewrap_gateway.history_service.curves import span_s
+from wavewrap_gateway.history_service.journal import rate_sessions
 from wavewrap_gateway.history_service.shelf import SETTLED, Shelf
 from wavewrap_protocol.errors import StoreError
 from wavewrap_protocol.history_answers import (
@@ -26,7 +27,7 @@ from wavewrap_protocol.history_answers import (
     WrapFigures,
 )
 from wavewrap_protocol.history_asks import CompareAsk, SessionAsk, TrendsAsk
-from wavewrap_protocol.payloads import ChamberFigures, Side
+from wavewrap_protocol.payloads import ChamberFigures, SessionSummary, Side
 from wavewrap_protocol.units import TICKS_PER_S
 
 __all__ = ["answer_compare", "answer_session", "answer_trends"]
@@ -106,7 +107,7 @@ def answer_trends(shelf: Shelf, ask: TrendsAsk) -> TrendsAnswer:
                     program=one.program,
                     state=one.state,
                     started_unix_s=one.started_unix_s,
-                    wraps=[_sum_up(side) for side in session.sides],
+                    wraps=[_sum_up(side, session.summary) for side in session.sides],
                 )
             except StoreError:
                 damaged.append(one.session)
@@ -114,7 +115,10 @@ def answer_trends(shelf: Shelf, ask: TrendsAsk) -> TrendsAnswer:
             if one.state in SETTLED:
                 shelf.trends[one.session] = line
         lines.append(line)
-    return TrendsAnswer(total=found.total, sessions=lines, damaged=damaged)
+    # Not kept on the shelf: a rating may come two days later, and be deleted later still.
+    soreness = rate_sessions(shelf, found.lines)
+    rated = [line.model_copy(update={"soreness": soreness.get(line.session)}) for line in lines]
+    return TrendsAnswer(total=found.total, sessions=rated, damaged=damaged)
 
 
 def _by_side(session: RecordedSession, doses: Sequence[list[ChamberDose]]) -> dict[Side, tuple[str, list[ChamberDose]]]:
@@ -174,10 +178,11 @@ def _timing(account: SessionAccount) -> list[StepTiming]:
     return [max(steps[at : at + width], key=lambda step: abs(step.offset_ms)) for at in range(0, len(steps), width)]
 
 
-def _sum_up(side: RecordedSide) -> TrendWrap:
+def _sum_up(side: RecordedSide, summary: SessionSummary | None) -> TrendWrap:
     dose, errors_ms = measure_dose(side.account), side.account.timing_errors_ms()
     leaks = [chamber.leak_mmhg_s for chamber in dose if chamber.leak_mmhg_s is not None]
     sampled = bool(len(side.curves)) and bool(dose)
+    noted = next((wrap for wrap in summary.wraps if wrap.id == side.wrap.name), None) if summary is not None else None
     return TrendWrap(
         id=side.wrap.name,
         side=side.wrap.side,
@@ -187,4 +192,6 @@ def _sum_up(side: RecordedSide) -> TrendWrap:
         leak_mmhg_s=max(leaks, default=None),
         timing_p99_ms=quantiles(errors_ms).p99 if errors_ms else None,
         missing=side.curves.missing,
+        battery_start_pct=None if noted is None else noted.battery_start_pct,
+        battery_end_pct=None if noted is None else noted.battery_end_pct,
     )

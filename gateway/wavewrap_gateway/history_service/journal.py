@@ -1,12 +1,15 @@
 """The recovery journal for the page: what is asked now, what was noted, and one more or less of it."""
 
 import secrets
+from collections.abc import Iterable
 from datetime import UTC, datetime
 
 from wavewrap_gateway.core.journal_book import write_csv
-from wavewrap_gateway.core.journal_words import describe_book, describe_due, describe_entry
+from wavewrap_gateway.core.journal_words import describe_answers, describe_book, describe_due, describe_entry
+from wavewrap_gateway.core.soreness import Occasion
 from wavewrap_gateway.history_service.shelf import Shelf
 from wavewrap_protocol.errors import UsageError
+from wavewrap_protocol.history_answers import SessionLine
 from wavewrap_protocol.history_asks import FileAnswer
 from wavewrap_protocol.journal_asks import (
     DueAnswer,
@@ -18,11 +21,13 @@ from wavewrap_protocol.journal_asks import (
     JournalDueAsk,
     JournalExportAsk,
     RunLine,
+    SorenessAround,
     SorenessLine,
 )
 from wavewrap_protocol.journal_notes import RunNote, SorenessNote
+from wavewrap_protocol.payloads import OccasionKind
 
-__all__ = ["answer_add", "answer_delete", "answer_delete_all", "answer_due", "answer_export", "answer_journal"]
+__all__ = ["answer_add", "answer_delete", "answer_delete_all", "answer_due", "answer_export", "answer_journal", "rate_sessions"]
 
 
 def answer_journal(shelf: Shelf, ask: JournalAsk) -> JournalAnswer:
@@ -57,6 +62,16 @@ def answer_export(shelf: Shelf, _ask: JournalExportAsk) -> FileAnswer:
     path = shelf.folder / f"{secrets.token_hex(16)}.csv"
     path.write_text(write_csv(shelf.journal.load(), _local_time), encoding="utf-8", newline="")
     return FileAnswer(key=path.name, name="journal.csv", size_bytes=path.stat().st_size)
+
+
+def rate_sessions(shelf: Shelf, lines: Iterable[SessionLine]) -> dict[str, SorenessAround]:
+    """How sore the calves were around each of ``lines``, by session; those with no rating, and those of other gateways, are left out."""
+    own = [
+        Occasion(OccasionKind.SESSION, one.session, one.started_unix_s, one.ended_unix_s, one.planned_s)
+        for one in lines
+        if one.gateway == shelf.journal.gateway
+    ]
+    return {name: describe_answers(answers) for name, answers in shelf.journal.answers(own).items() if answers}
 
 
 def _local_time(unix_s: float) -> str:

@@ -127,6 +127,7 @@ class SessionDesk:
         wraps = ", ".join(run.wrap.name for run in runner.runs)
         self._bridge.event("session_started", f"{runner.progress().program} on {wraps}")
         try:
+            await runner.note_charges()
             outcome = await runner.run()
             self._bridge.event("session_ended", f"{outcome.ended.value}: {outcome.reason}")
             self._bridge.publish_states()
@@ -135,6 +136,7 @@ class SessionDesk:
             forget()
             patience.cancel()
             self._sessions.pop(runner)
+        await runner.note_charges()
         if self._publisher.connected:
             await self._publisher.drain(DRAIN_S)
         summary = runner.summary(outcome, self._publisher.counts())

@@ -309,6 +309,10 @@ class SessionRunner:
             for run in self.runs:
                 run.feed.planning.release()
 
+    async def note_charges(self) -> None:
+        """For the record: before and after :meth:`run`, so that neither a step nor a vent waits for it."""
+        await asyncio.gather(*(run.note_charge() for run in self.runs))
+
     def summary(self, outcome: Outcome, mqtt: MqttCounts) -> SessionSummary:
         """The record of the session."""
         return SessionSummary(
@@ -342,6 +346,8 @@ def _wrap_summary(run: WrapRun) -> WrapSummary:
         shortfalls=shortfalls,
         findings=[_record(finding) for finding in diagnose(account.compressions())],
         dose=[ChamberFigures(**asdict(dose)) for dose in measure_dose(account)],
+        battery_start_pct=run.battery_start_pct,
+        battery_end_pct=run.battery_end_pct,
     )
 
 

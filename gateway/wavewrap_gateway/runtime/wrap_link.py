@@ -240,8 +240,7 @@ class WrapLink:
             for uuid in (uuids.SERIAL_NUMBER, uuids.MODEL_NUMBER, uuids.FIRMWARE_REVISION)
         ]
         self.identity = WrapIdentity(facts[0], facts[1], facts[2], self._side)
-        battery = await connection.read(uuids.BATTERY_LEVEL)
-        self.battery_pct = battery[0] if battery else None
+        await self.read_battery()
         await connection.subscribe(uuids.CONTROL, self._on_answer)
         await connection.subscribe(uuids.REPORT, self._on_report)
         await connection.subscribe(uuids.TIME, self._on_pong)
@@ -363,6 +362,12 @@ class WrapLink:
         After that error the command may have been carried out: repeat it with the same ``cmd_id`` and it is carried out once.
         """
         return await self._open_exchange().command(self.next_command_id() if cmd_id is None else cmd_id, command)
+
+    async def read_battery(self) -> int | None:
+        """The charge, asked for now; ``None`` where the wrap does not know it. Raises :class:`LinkError`."""
+        told = await self._open_exchange().connection.read(uuids.BATTERY_LEVEL)
+        self.battery_pct = told[0] if told else None
+        return self.battery_pct
 
     async def send_plan(self, plan: Plan) -> Answer:
         """Send ``plan`` and return the wrap's answer. Sending the same plan again after a :class:`LinkError` is safe."""

@@ -6,6 +6,7 @@ other wraps nor for the common timeline (:mod:`wavewrap_gateway.runtime.session_
 
 import asyncio
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from random import Random
 
 from wavewrap_gateway.core.account import SessionAccount
@@ -59,6 +60,8 @@ class WrapRun:
         self._lease_end_s = 0.0
         self._limit_s = 0.0
         self._renew_s = 0.0
+        self.battery_start_pct: int | None = None
+        self.battery_end_pct: int | None = None
         self._in_session = False
         self._rebooted = False
         self._boot_tick = 0
@@ -227,6 +230,16 @@ class WrapRun:
                 graceful = False
             await asyncio.sleep(0.05)
         return False
+
+    async def note_charge(self) -> None:
+        """Ask for the charge: before :meth:`arm` it is the start's, from then on the end's. Of a wrap out of reach it stays unknown."""
+        with suppress(LinkError):
+            # Asked for, and not what the link was told when it came up: that may be days ago.
+            battery_pct = await self.wrap.link.read_battery()
+            if self._armed:
+                self.battery_end_pct = battery_pct
+            else:
+                self.battery_start_pct = battery_pct
 
     def close(self) -> None:
         """Stop listening to the wrap."""

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
-import { clock, dayKey, dayStart_s, fineClock, length, number, signed } from "../src/history/format";
+import { clock, dayKey, dayStart_s, fineClock, length, number, signed, spanTold } from "../src/history/format";
 import { firstWeekday, weekdays, weeksOf } from "../src/history/month";
-import { around, clamp, isWhole, labelPlaces, shift, SHORTEST_S, zoom } from "../src/history/span";
+import { around, clamp, isWhole, labelPlaces, reach, shift, SHORTEST_S, zoom } from "../src/history/span";
 import { readRoute } from "../src/route";
 
 describe("addresses", () => {
@@ -21,6 +21,10 @@ describe("times and figures", () => {
   it("are written as a clock", () => {
     expect([clock(754), clock(3754), clock(-3), clock(0), clock(-0.4)]).toEqual(["12:34", "1:02:34", "−0:03", "0:00", "0:00"]);
     expect([fineClock(59.97), fineClock(61.24), fineClock(-1.5), fineClock(-0.01)]).toEqual(["1:00.0", "1:01.2", "−0:01.5", "0:00.0"]);
+  });
+  it("are told as a part of the whole, closely where it is short", () => {
+    expect(spanTold({ from_s: 130, to_s: 245 }, 900)).toEqual({ from: "2:10", to: "4:05", all: "15:00" });
+    expect(spanTold({ from_s: 130, to_s: 141.25 }, 900)).toEqual({ from: "2:10.0", to: "2:21.3", all: "15:00.0" });
   });
   it("are told as a length", () => {
     expect([length(42.4), length(120), length(754), length(7201), length(-1)]).toEqual(["42 s", "2 min", "12 min 34 s", "120 min", "0 s"]);
@@ -75,6 +79,11 @@ describe("what is looked at of a session", () => {
     expect(isWhole(zoom({ from_s: 23, to_s: 73 }, 2, whole), whole)).toBe(true);
     expect(shift({ from_s: 23, to_s: 73 }, 0.5, whole)).toEqual({ from_s: 48, to_s: 98 });
     expect(isWhole({ from_s: 23, to_s: 73 }, whole)).toBe(false);
+  });
+  it("goes only where there is something", () => {
+    expect(reach(whole, whole)).toEqual({ closer: true, further: false, earlier: false, later: false });
+    expect(reach(clamp({ from_s: -9, to_s: -8.9 }, whole), whole)).toEqual({ closer: false, further: true, earlier: false, later: true });
+    expect(reach({ from_s: 23, to_s: 73 }, whole)).toEqual({ closer: true, further: true, earlier: true, later: true });
   });
   it("has each line's number where nothing else stands", () => {
     const xs = Array.from({ length: 101 }, (_, i) => i);

@@ -9,7 +9,7 @@ from tests.support.journals import rate, run_note, unix_s
 from tests.support.store_places import Place, open_places
 
 from wavewrap_gateway.adapters.store_engine import begin, open_engine, prepare
-from wavewrap_gateway.adapters.store_journal import add_entry, delete_entries, delete_journal, load_journal
+from wavewrap_gateway.adapters.store_journal import add_entry, delete_entries, delete_journal, load_journal, load_ratings
 from wavewrap_gateway.adapters.store_schema import migrate
 from wavewrap_gateway.adapters.store_writer import StoreWriter
 from wavewrap_gateway.core.journal import JournalEntry
@@ -42,6 +42,14 @@ def test_what_was_noted_is_read_back_as_it_was(place: Place) -> None:
     assert load_journal(where, "attic").entries == made
     assert [one.entry_id for one in load_journal(where, "cellar").entries] == ["other"]
     assert load_journal(where, "attic", unix_s(2.0)).entries == made[:2]
+
+
+def test_ratings_of_a_time_are_found_alone(place: Place) -> None:
+    where = place.fresh()
+    fill(where)
+    assert load_ratings(where, "attic", unix_s(2.0), unix_s(3.0)) == [rate(2.0, 0), rate(3.0, 10)]
+    assert load_ratings(where, "attic", unix_s(2.1), unix_s(9.0)) == [rate(3.0, 10)]
+    assert load_ratings(where, "attic", unix_s(4.0), unix_s(9.0)) == []
 
 
 def test_without_a_store_the_journal_is_empty_and_the_first_note_makes_one(tmp_path: Path) -> None:

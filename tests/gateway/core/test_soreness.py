@@ -7,7 +7,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.support.journals import make_occasion, rate, unix_s
 
-from wavewrap_gateway.core.soreness import LENGTH_MIN_S, LOOK_BACK_S, Occasion, answers_of, find_due, next_due_unix_s, questions_of
+from wavewrap_gateway.core.soreness import (
+    LENGTH_MIN_S,
+    LOOK_BACK_S,
+    Occasion,
+    answers_of,
+    answers_span_s,
+    find_due,
+    next_due_unix_s,
+    questions_of,
+)
 from wavewrap_protocol.journal_notes import SorenessNote
 from wavewrap_protocol.payloads import Moment, OccasionKind
 
@@ -140,3 +149,11 @@ def test_no_rating_is_a_day_and_two_later_at_once(began_hours: float, length_hou
         (question.counts_unix_s, question.until_unix_s) for question in questions_of(occasion) if question.moment is not Moment.BEFORE
     )
     assert all(first[1] < second[0] for first, second in pairwise(spans))
+
+
+@given(occasions, ratings)
+def test_no_rating_outside_the_span_is_an_answer(of: list[Occasion], given: list[SorenessNote]) -> None:
+    for one in of:
+        first_s, last_s = answers_span_s(one)
+        inside = [rating for rating in given if first_s <= rating.unix_s <= last_s]
+        assert answers_of(one, inside) == answers_of(one, given)

@@ -4,12 +4,15 @@ import csv
 import json
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.support.histories import BEGUN_UNIX_S, CHAMBERS
-from tests.support.history_files import DAY_S, HOLE, SECONDS, keep_sessions, write_history
+from tests.support.histories import BEGUN_UNIX_S, CHAMBERS, make_head
+from tests.support.history_files import DAY_S, HOLE, SECONDS, keep_heads, keep_sessions, write_history
+from tests.support.recorded_sessions import Recorded
+from tests.support.virtual_wraps import run_wraps
 
 from wavewrap_gateway.adapters.recovery_journal import RecoveryJournal
 from wavewrap_gateway.adapters.store_reader import list_sessions
@@ -17,6 +20,7 @@ from wavewrap_gateway.history_service.asks import HANDLERS
 from wavewrap_gateway.history_service.service import answer
 from wavewrap_gateway.history_service.shelf import Shelf
 from wavewrap_protocol.history_asks import ASKS
+from wavewrap_sim.virtual_time import run_virtual
 
 WHOLE, HOLED, BEGUN = "20231114-1-whole", "20231115-2-holed", "20231116-3-begun"
 NOW_UNIX_S = BEGUN_UNIX_S + 30 * DAY_S
@@ -151,13 +155,52 @@ def test_trends_leave_out_what_was_not_measured(ask: Ask) -> None:
     told = ask("trends")
     assert (told["total"], told["damaged"]) == (3, [])
     begun, holed, whole = told["sessions"]
-    assert {begun["wraps"][0][key] for key in ("over_threshold_s", "peak_mmhg", "leak_mmhg_s", "timing_p99_ms")} == {None}
+    assert {
+        begun["wraps"][0][key]
+        for key in ("over_threshold_s", "peak_mmhg", "leak_mmhg_s", "timing_p99_ms", "battery_start_pct", "battery_end_pct")
+    } == {None}
     assert holed["wraps"][0]["missing"] == len(HOLE) * 10
     dose = ask("session", session=WHOLE)["wraps"][1]["dose"]
     mean_s = sum(chamber["over_threshold_s"] for chamber in dose) / CHAMBERS
     assert whole["wraps"][1]["over_threshold_s"] == pytest.approx(mean_s, abs=0.01)
     assert ask("trends")["sessions"] == told["sessions"]
     assert [one["session"] for one in ask("trends", limit=1, offset=1)["sessions"]] == [HOLED]
+
+
+def test_trends_have_the_soreness_that_was_noted_around_each_session(tmp_path: Path) -> None:
+    path = tmp_path / "history.sqlite"
+    ask = asking(shelf(str(path), tmp_path))
+    heads = [replace(make_head(f"{day}-half-an-hour", started_s=day * DAY_S), planned_s=1800.0) for day in (1, 5, 9)]
+    heads.append(replace(make_head("9-of-the-cellar", gateway="cellar", started_s=9 * DAY_S), planned_s=1800.0))
+    keep_heads(path, heads, 1800.0)
+    ends_s = [head.started_unix_s + 1800.0 for head in heads]
+    for at_s, rating in ((ends_s[0] - 2000.0, 6), (ends_s[0] + 60.0, 5), (ends_s[0] + DAY_S, 4), (ends_s[0] + 2 * DAY_S, 0)):
+        ask("journal_add_soreness", unix_s=at_s, soreness=rating)
+    last = ask("journal_add_soreness", unix_s=ends_s[2] + DAY_S, soreness=9)
+
+    def soreness() -> dict[str, Any]:
+        return {one["session"]: one["soreness"] for one in ask("trends")["sessions"]}
+
+    whole = {"before": 6, "after": 5, "hours_24": 4, "hours_48": 0}
+    day_later = {"before": None, "after": None, "hours_24": 9, "hours_48": None}
+    assert soreness() == {"1-half-an-hour": whole, "5-half-an-hour": None, "9-half-an-hour": day_later, "9-of-the-cellar": None}
+    # The figures of a session that is over are kept; what is noted about it is not, and may go again.
+    ask("journal_add_soreness", unix_s=ends_s[2] + 2 * DAY_S, soreness=2)
+    ask("journal_delete", entry=last["entry"])
+    assert soreness()["9-half-an-hour"] == {**day_later, "hours_24": None, "hours_48": 2}
+
+
+def test_trends_have_the_charge_that_the_record_has(tmp_path: Path) -> None:
+    async def play() -> None:
+        async with run_wraps(2) as virtual:
+            played = Recorded(path, virtual, cycles=1)
+            await played.play()
+
+    path = tmp_path / "history.sqlite"
+    run_virtual(play())
+    (line,) = asking(shelf(str(path), tmp_path))("trends")["sessions"]
+    assert [(wrap["battery_start_pct"] - wrap["battery_end_pct"]) in (0, 1) for wrap in line["wraps"]] == [True, True]
+    assert line["soreness"] is None
 
 
 def test_deleting_takes_the_whole_name_and_nothing_that_runs(tmp_path: Path) -> None:

@@ -74,6 +74,40 @@ def test_each_wrap_plays_its_own_session_and_only_one() -> None:
     run_virtual(work())
 
 
+def test_the_record_has_the_charge_before_and_after() -> None:
+    async def work() -> None:
+        async with at_the_desk() as (virtual, desk, _publisher):
+            left, right = virtual.wraps
+            at_link_pct = [wrap.link.battery_pct for wrap in (left, right)]
+            for _ in range(2):
+                await desk.play(desk.prepare([left, right], load, 20 * CYCLE_S))
+            summary = await desk.play(desk.prepare([left, right], load, 20 * CYCLE_S))
+            charges = [(wrap.battery_start_pct, wrap.battery_end_pct) for wrap in summary.wraps]
+            for told_pct, (start_pct, end_pct), station in zip(at_link_pct, charges, virtual.stations, strict=True):
+                # Several minutes later: what the link was told at first is not the start of this one.
+                assert told_pct is not None
+                assert start_pct is not None
+                assert end_pct == round(station.wrap.battery_pct)
+                assert told_pct > start_pct >= end_pct
+
+    run_virtual(work())
+
+
+def test_the_charge_of_a_wrap_out_of_reach_is_not_guessed() -> None:
+    async def work() -> None:
+        async with at_the_desk() as (virtual, desk, _publisher):
+            left, right = virtual.wraps
+            playing = asyncio.create_task(desk.play(desk.prepare([left, right], load, 3 * CYCLE_S)))
+            await asyncio.sleep(5.0)
+            virtual.stations[0].cut()
+            summary = await playing
+            gone, there = summary.wraps
+            assert (gone.battery_start_pct is None, gone.battery_end_pct) == (False, None)
+            assert there.battery_end_pct is not None
+
+    run_virtual(work())
+
+
 def test_samples_are_published_in_sessions_only_when_told_so() -> None:
     async def work() -> None:
         async with at_the_desk() as (virtual, desk, publisher):

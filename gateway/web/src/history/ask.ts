@@ -1,6 +1,6 @@
 /** What the history can be asked, and what it answers: the shapes of `wavewrap_protocol.history_answers`. */
 
-import type { JournalAnswers } from "../journal/entries";
+import type { JournalAnswers, SorenessAround } from "../journal/entries";
 
 export type Side = "left" | "right";
 export type State = "running" | "completed" | "stopped" | "faulted" | "interrupted";
@@ -142,6 +142,8 @@ export interface TrendWrap {
   leak_mmhg_s: number | null;
   timing_p99_ms: number | null;
   missing: number;
+  battery_start_pct: number | null;
+  battery_end_pct: number | null;
 }
 
 export interface TrendLine {
@@ -150,6 +152,8 @@ export interface TrendLine {
   state: State;
   started_unix_s: number;
   wraps: TrendWrap[];
+  /** from the recovery journal; null where nothing is noted */
+  soreness: SorenessAround | null;
 }
 
 export interface Trends {

@@ -9,6 +9,7 @@ import { colourOf, follow, sessionPlot } from "./plot";
 import { clamp, type Span } from "./span";
 import { changeTable } from "./tables";
 import { choice, View, type Shared } from "./view";
+import { ZoomBar } from "./zoombar";
 
 const HEIGHT_PX = 130;
 const CHOICES = 200;
@@ -28,6 +29,7 @@ export class CompareView extends View {
   private readonly body = h("div", { class: "view" });
   private smalls: Small[] = [];
   private traces: [Traces, Traces] | null = null;
+  private readonly bar = new ZoomBar(this.words, (span) => this.look(span));
   private span: Span = { from_s: 0, to_s: 1 };
   private whole: Span = { from_s: 0, to_s: 1 };
   private asked = 0;
@@ -83,6 +85,9 @@ export class CompareView extends View {
       this.whole = { from_s: Math.min(both[0].from_s, both[1].from_s), to_s: Math.max(both[0].to_s, both[1].to_s) };
       this.span = this.whole;
     }
+    this.bar.show(this.span, this.whole);
+    const thinned = both.some((traces) => traces.wraps.some((wrap) => wrap.thinned));
+    this.bar.tell(this.words.say(thinned ? "traces_thinned" : "traces_plain"));
   }
 
   private clear(): void {
@@ -141,9 +146,10 @@ export class CompareView extends View {
           { class: "bar" },
           h("h3", { id: "compare-traces" }, words.say("compare_traces"), h("small", {}, ` ${words.shared("unit")}`)),
           h("span", { class: "letters" }, link("a", one), link("b", other)),
-          h("span", { class: "pills" }, h("button", { type: "button", class: "pill", click: () => this.look(this.whole) }, words.say("zoom_whole"))),
+          this.bar.buttons,
         ),
         h("p", { class: "muted how" }, words.say("traces_how")),
+        this.bar.told,
         h("div", { class: "pair" }, ...columns),
       ),
       h(
@@ -163,6 +169,7 @@ export class CompareView extends View {
 
   private look(span: Span): void {
     this.span = clamp(span, this.whole);
+    this.bar.show(this.span, this.whole);
     void this.readTraces(this.span).then(
       () => this.restyle(),
       () => this.load(),

@@ -15,6 +15,12 @@ export function fineClock(seconds: number): string {
   return `${seconds <= -0.05 ? "−" : ""}${Math.floor(tenths / 600)}:${String(Math.floor(tenths / 10) % 60).padStart(2, "0")}.${tenths % 10}`;
 }
 
+/** A part of something that ends at `end_s`, all three written alike: with tenths where it is looked at closely. */
+export function spanTold(span: { from_s: number; to_s: number }, end_s: number): { from: string; to: string; all: string } {
+  const write = span.to_s - span.from_s < 60 ? fineClock : clock;
+  return { from: write(span.from_s), to: write(span.to_s), all: write(end_s) };
+}
+
 /** 90 is "1 min 30 s". */
 export function length(seconds: number): string {
   const whole = Math.max(0, Math.round(seconds));

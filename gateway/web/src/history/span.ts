@@ -37,6 +37,23 @@ export function isWhole(span: Span, whole: Span): boolean {
   return span.from_s <= whole.from_s + 1e-6 && span.to_s >= whole.to_s - 1e-6;
 }
 
+export interface Reach {
+  closer: boolean;
+  further: boolean;
+  earlier: boolean;
+  later: boolean;
+}
+
+/** Where one can go from here. */
+export function reach(span: Span, whole: Span): Reach {
+  return {
+    closer: span.to_s - span.from_s > SHORTEST_S + 1e-6,
+    further: !isWhole(span, whole),
+    earlier: span.from_s > whole.from_s + 1e-6,
+    later: span.to_s < whole.to_s - 1e-6,
+  };
+}
+
 /** As high as the line gets, or almost. */
 const NEAR_TOP = 0.9;
 

@@ -5,8 +5,9 @@ import { h, setText } from "../dom";
 import { ask, AskError, type Curve, type EventLine, type Session, type Traces, type WrapFigures, type WrapTraces } from "./ask";
 import { fineClock, number } from "./format";
 import { colourOf, drawLabel, drawMarks, follow, sessionPlot, shade, type Mark } from "./plot";
-import { around, clamp, isWhole, labelPlaces, shift, zoom, type Span } from "./span";
+import { around, clamp, labelPlaces, type Span } from "./span";
 import type { HistoryWords } from "./words";
+import { ZoomBar } from "./zoombar";
 
 const HEIGHT_PX = 240;
 const STEPS_HEIGHT_PX = 150;
@@ -37,7 +38,7 @@ class WrapChart {
     this.values = wrap.dose.map(() => h("span", { class: "value" }, "–"));
     this.place.setAttribute("aria-label", words.say("traces_label", { side, n: wrap.chambers }));
     this.place.addEventListener("keydown", (event) => this.onKey(event));
-    this.place.addEventListener("dblclick", () => board.showWhole());
+    this.place.addEventListener("dblclick", () => board.bar.showWhole());
     const keys = wrap.dose.map((dose, i) =>
       h(
         "button",
@@ -133,16 +134,19 @@ class WrapChart {
     });
   }
 
-  /** Arrows move the cursor, plus and minus zoom: what the mouse does, for a keyboard. */
+  /** Arrows move the cursor and, with Shift, what is shown; plus and minus zoom: what the mouse does, for a keyboard. */
   private onKey(event: KeyboardEvent): void {
+    const { bar } = this.board;
     const step = { ArrowLeft: -1, ArrowRight: 1 }[event.key];
-    if (step !== undefined && this.plot !== null) {
+    if (event.ctrlKey || event.metaKey || event.altKey) return; // the browser's own zoom and ways back
+    if (step !== undefined && event.shiftKey) bar.shift(step / 2);
+    else if (step !== undefined && this.plot !== null) {
       const width = this.plot.over.clientWidth;
       const left = this.plot.cursor.left ?? -1;
       const at = left < 0 ? width / 2 : Math.min(width - 1, Math.max(0, left + (step * width) / 100));
       this.plot.setCursor({ left: at, top: 10 }, true);
-    } else if (event.key === "+") this.board.zoom(0.5);
-    else if (event.key === "-") this.board.zoom(2);
+    } else if (event.key === "+") bar.zoom(0.5);
+    else if (event.key === "-") bar.zoom(2);
     else return;
     event.preventDefault();
   }
@@ -156,9 +160,8 @@ export class TraceBoard {
   span: Span;
   private readonly whole: Span;
   private readonly charts: WrapChart[];
-  private readonly told = h("p", { class: "muted zoom-told", role: "status" });
+  readonly bar: ZoomBar;
   private readonly trouble = h("p", { role: "alert", class: "bad" });
-  private readonly wholeButton: HTMLButtonElement;
   private asked = 0;
   private steps: uPlot | null = null;
   private readonly watch: ResizeObserver;
@@ -170,10 +173,10 @@ export class TraceBoard {
     this.group = `session-${session.session}`;
     this.whole = { from_s: session.begin_s, to_s: Math.max(session.end_s, session.begin_s + 1) };
     this.span = this.whole;
+    this.bar = new ZoomBar(words, (span) => this.look(span));
     const marks = marksOf(session.events);
     this.charts = session.wraps.map((wrap) => new WrapChart(wrap, words, marks, this));
-    const button = (text: string, label: string, act: () => void): HTMLButtonElement => h("button", { type: "button", class: "pill", "aria-label": label, title: label, click: act }, text);
-    this.wholeButton = h("button", { type: "button", class: "pill", disabled: true, click: () => this.showWhole() }, words.say("zoom_whole"));
+    this.bar.show(this.span, this.whole);
     this.stepsPlace.setAttribute("aria-label", words.say("steps_label"));
     this.element = h(
       "section",
@@ -183,20 +186,12 @@ export class TraceBoard {
         { class: "bar" },
         h("h3", { id: "traces-title" }, words.say("traces"), h("small", {}, ` ${words.shared("unit")}`)),
         h("span", { class: "key" }, h("i", { class: "solid" }), words.shared("measured"), h("i", { class: "dashed" }), words.shared("target")),
-        h(
-          "span",
-          { class: "pills" },
-          button("+", words.say("zoom_in"), () => this.zoom(0.5)),
-          button("−", words.say("zoom_out"), () => this.zoom(2)),
-          button("‹", words.say("zoom_left"), () => this.look(shift(this.span, -0.5, this.whole))),
-          button("›", words.say("zoom_right"), () => this.look(shift(this.span, 0.5, this.whole))),
-          this.wholeButton,
-        ),
+        this.bar.buttons,
       ),
-      h("p", { class: "muted how" }, words.say("traces_how")),
+      h("p", { class: "muted how" }, words.say("traces_how"), h("span", { class: "with-keys" }, ` ${words.say("traces_keys")}`)),
       this.trouble,
+      this.bar.told,
       ...this.charts.map((chart) => chart.element),
-      this.told,
     );
     this.watch = follow(this.stepsPlace, () => this.steps, STEPS_HEIGHT_PX);
   }
@@ -209,28 +204,19 @@ export class TraceBoard {
     if (number !== this.asked) return;
     answer.wraps.forEach((traces, i) => this.charts[i]?.put(traces));
     const { words } = this;
-    const span = words.say("zoom_span", { from: fineClock(this.span.from_s), to: fineClock(this.span.to_s) });
-    setText(this.told, `${span}. ${words.say(answer.wraps.some((wrap) => wrap.thinned) ? "traces_thinned" : "traces_plain")}`);
+    this.bar.tell(words.say(answer.wraps.some((wrap) => wrap.thinned) ? "traces_thinned" : "traces_plain"));
     this.drawSteps();
   }
 
   look(span: Span): void {
     this.span = clamp(span, this.whole);
-    this.wholeButton.disabled = isWhole(this.span, this.whole);
+    this.bar.show(this.span, this.whole);
     for (const chart of this.charts) chart.show();
     this.steps?.setScale("x", { min: this.span.from_s, max: this.span.to_s });
     this.read().then(
       () => setText(this.trouble, ""),
       (cause: unknown) => setText(this.trouble, cause instanceof AskError && cause.message !== "" ? cause.message : this.words.say("trouble_server")),
     );
-  }
-
-  zoom(factor: number): void {
-    this.look(zoom(this.span, factor, this.whole));
-  }
-
-  showWhole(): void {
-    this.look(this.whole);
   }
 
   showEvent(at_s: number): void {

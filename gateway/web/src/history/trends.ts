@@ -1,44 +1,19 @@
-/** Figures of many sessions over time: only what was measured, a hole where it was not. More charts are more rows of `CHARTS`. */
+/** Figures of many sessions over time: only what was measured or noted, a hole where it was not. More charts are more rows of `CHARTS`. */
 
 import uPlot from "uplot";
 import { css } from "../chart";
-import { h, setText } from "../dom";
-import { ask, type Sessions, type Side, type TrendLine, type TrendWrap } from "./ask";
+import { h, s, setText } from "../dom";
+import { ask, type Sessions, type TrendLine } from "./ask";
 import { dateTime, number } from "./format";
 import { colourOf, follow } from "./plot";
+import { axisSteps, CHARTS, SHAPES, type TrendChart, type TrendSeries } from "./trendcharts";
 import { choice, View } from "./view";
-import type { HistoryKey } from "./words";
 
 const HEIGHT_PX = 180;
 /** Sessions an ask: each is measured anew from its samples, and the page shows how far it is. */
 const STEP = 5;
 /** Sessions at first, and more at each press. */
 const BLOCK = 30;
-
-interface TrendChart {
-  title: HistoryKey;
-  help: HistoryKey;
-  digits: number;
-  read: (wrap: TrendWrap) => number | null;
-}
-
-export const CHARTS: TrendChart[] = [
-  { title: "trends_over", help: "trends_over_help", digits: 1, read: (wrap) => wrap.over_threshold_s },
-  { title: "trends_dose", help: "trends_dose_help", digits: 0, read: (wrap) => wrap.pressure_time_mmhg_s },
-  { title: "trends_leak", help: "trends_leak_help", digits: 3, read: (wrap) => wrap.leak_mmhg_s },
-  { title: "trends_timing", help: "trends_timing_help", digits: 2, read: (wrap) => wrap.timing_p99_ms },
-  { title: "trends_missing", help: "trends_missing_help", digits: 0, read: (wrap) => wrap.missing },
-];
-
-const SIDES: Side[] = ["left", "right"];
-
-/** Of the first wrap of a side, oldest session first; null where it has none. */
-export function column(lines: TrendLine[], side: Side, read: (wrap: TrendWrap) => number | null): (number | null)[] {
-  return lines.map((line) => {
-    const wrap = line.wraps.find((one) => one.side === side);
-    return wrap === undefined ? null : read(wrap);
-  });
-}
 
 export class TrendsView extends View {
   readonly title = this.words.say("title_trends");
@@ -144,11 +119,12 @@ export class TrendsView extends View {
     const { words } = this;
     const help = words.say(chart.help);
     const title = words.say(chart.title);
-    const empty = SIDES.every((side) => column(this.lines, side, chart.read).every((value) => value === null));
+    const empty = chart.series.every((series) => this.lines.every((line) => series.read(line) === null));
+    const legend = chart.series.map((series) => h("span", {}, drawnShape(series), series.name(words)));
     return h(
       "figure",
       { class: "card" },
-      h("figcaption", {}, h("h3", {}, title), h("small", {}, help), h("span", { class: "letters" }, h("span", {}, h("i", { class: "dot", "aria-hidden": "true" }), words.shared("left")), h("span", {}, h("i", { class: "ring", "aria-hidden": "true" }), words.shared("right")))),
+      h("figcaption", {}, h("h3", {}, title), h("small", {}, help), h("span", { class: "letters" }, ...legend)),
       empty
         ? h("p", { class: "muted" }, words.say("trends_nothing"))
         : h("div", { class: "chart", role: "img", "data-chart": CHARTS.indexOf(chart), "aria-label": words.say("trends_label", { title, help }) }),
@@ -170,20 +146,20 @@ export class TrendsView extends View {
         padding: [10, 16, 0, 0],
         legend: { show: false },
         cursor: { y: false, drag: { x: false, y: false }, sync: { key: "trends" } },
-        scales: { x: { time: true }, y: { range: (_u, _min, max) => [0, max > 0 ? max * 1.1 : 1] } },
+        scales: { x: { time: true }, y: { range: (_u, _min, max) => [0, chart.top ?? (max > 0 ? max * 1.1 : 1)] } },
         axes: [
           { stroke: text, font, size: 26, gap: 4, grid, ticks: { show: false }, values: days, space: 70, incrs: [1, 2, 7, 14, 30, 91, 182, 365].map((n) => n * 86_400) },
-          { stroke: text, font, size: 48, grid, ticks: { show: false } },
+          { stroke: text, font, size: 48, grid, ticks: { show: false }, incrs: axisSteps(chart), space: 22 },
         ],
         series: [
           {},
-          ...SIDES.map((_, i) => {
-            const stroke = colourOf(i === 0 ? 2 : 6);
-            return { stroke, width: 1.4, dash: i === 0 ? [] : [5, 4], spanGaps: true, points: { show: true, size: i === 0 ? 6 : 8, width: 1.6, fill: i === 0 ? stroke : css("--card") } };
+          ...chart.series.map((series): uPlot.Series => {
+            const stroke = colourOf(series.colour);
+            return { stroke, width: 1.4, dash: series.dash, spanGaps: chart.spans, points: { show: (u, number_) => markPoints(u, number_, series, stroke) } };
           }),
         ],
       },
-      [this.lines.map((line) => line.started_unix_s), ...SIDES.map((side) => column(this.lines, side, chart.read))],
+      [this.lines.map((line) => line.started_unix_s), ...chart.series.map((series) => this.lines.map(series.read))],
       place,
     );
     plot.over.addEventListener("click", () => {
@@ -196,7 +172,7 @@ export class TrendsView extends View {
 
   private table(): HTMLElement {
     const { words } = this;
-    const heads = [words.say("when"), words.say("program"), words.say("wrap"), ...CHARTS.map((chart) => words.say(chart.title))];
+    const heads = [words.say("when"), words.say("program"), words.say("wrap"), ...CHARTS.flatMap((chart) => chart.columns.map((column) => column.name(words)))];
     const rows = [...this.lines].reverse().flatMap((line) =>
       line.wraps.map((wrap) =>
         h(
@@ -205,10 +181,37 @@ export class TrendsView extends View {
           h("th", { scope: "row" }, h("a", { href: `/history/${line.session}` }, dateTime(line.started_unix_s, words.language))),
           h("td", {}, line.program),
           h("td", {}, wrap.id),
-          ...CHARTS.map((chart) => h("td", {}, number(chart.read(wrap), chart.digits, words.language))),
+          ...CHARTS.flatMap((chart) => chart.columns.map((column) => h("td", {}, number(column.read(line, wrap), chart.digits, words.language)))),
         ),
       ),
     );
     return h("table", { class: "figures" }, h("thead", {}, h("tr", {}, ...heads.map((head) => h("th", { scope: "col" }, head)))), h("tbody", {}, ...rows));
   }
+}
+
+/** For the legend. */
+function drawnShape(series: TrendSeries): SVGElement {
+  const { path, filled } = SHAPES[series.shape];
+  return s("svg", { class: `c${series.colour} ${filled ? "filled" : "hollow"}`, viewBox: "-8 -8 16 16", width: 16, height: 16, "aria-hidden": "true" }, s("path", { d: path }));
+}
+
+/** The same shape on each point of a series; says that there are no points left for uPlot to draw. */
+function markPoints(u: uPlot, number_: number, series: TrendSeries, colour: string): boolean {
+  const { path, filled } = SHAPES[series.shape];
+  const shape = new Path2D(path);
+  const { ctx } = u;
+  u.data[0].forEach((at_s, i) => {
+    const value = u.data[number_]?.[i];
+    if (typeof value !== "number") return;
+    ctx.save();
+    ctx.translate(u.valToPos(at_s, "x", true), u.valToPos(value, "y", true));
+    ctx.scale(devicePixelRatio, devicePixelRatio);
+    ctx.setLineDash([]);
+    ctx.lineWidth = 1.8;
+    ctx.strokeStyle = ctx.fillStyle = colour;
+    if (filled) ctx.fill(shape);
+    else ctx.stroke(shape);
+    ctx.restore();
+  });
+  return false;
 }

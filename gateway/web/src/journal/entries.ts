@@ -42,12 +42,20 @@ export interface SorenessLine {
   note: string;
 }
 
+/** Around a session; null where nothing was noted. */
+export interface SorenessAround {
+  before: number | null;
+  after: number | null;
+  hours_24: number | null;
+  hours_48: number | null;
+}
+
 export interface RatedSession {
   session: string;
   program: string;
   began_unix_s: number;
   ended_unix_s: number | null;
-  soreness: { before: number | null; after: number | null; hours_24: number | null; hours_48: number | null };
+  soreness: SorenessAround;
 }
 
 export interface Journal extends Due {
