@@ -24,7 +24,7 @@ DEPLOY = Path(__file__).parents[2] / "gateway" / "deploy" / "mosquitto"
 USERS = ("wavewrap", "homeassistant", "therapist", "viewer")
 
 MAY_ASK = {
-    "homeassistant": {"start", "pause", "resume", "stop", "select"},
+    "homeassistant": {"start", "pause", "resume", "stop", "select", "identify"},
     "therapist": set(CommandName),
     "viewer": {"stop"},
 }

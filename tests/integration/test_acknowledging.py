@@ -14,8 +14,10 @@ pytestmark = pytest.mark.realtime
 
 @dataclass(frozen=True)
 class Scenes:
-    """In this order, on one simulated wrap."""
+    """In this order, on one simulated wrap, which has shown its ``lights``."""
 
+    found: Ended
+    lights: list[str]
     before: Ended
     session: Ended
     refused: Ended
@@ -41,6 +43,8 @@ async def _play(folder: Path) -> Scenes:
 
         play = ("run", program, "--wraps", 1, "--json")
         return Scenes(
+            await say("identify", "--for", 7, "--json"),
+            [line for line in simulator.running.stdout.splitlines() if "light_s" in line],
             await say("acknowledge"),
             await say(*play),
             await say(*play),
@@ -48,6 +52,12 @@ async def _play(folder: Path) -> Scenes:
             await say("acknowledge", "--yes"),
             await say("acknowledge", "--json"),
         )
+
+
+def test_a_wrap_is_found_by_its_light(scenes: Scenes) -> None:
+    assert (scenes.found.code, scenes.found.lines) == (0, [])
+    assert json.loads(scenes.found.stdout) == {"wraps": [{"wrap": "sim001-01", "side": "left", "light_s": 7}]}
+    assert scenes.lights == ['{"wrap": "SIM001-01", "light_s": 7}']
 
 
 def test_a_wrap_without_a_fault_has_none_to_acknowledge(scenes: Scenes) -> None:

@@ -60,6 +60,7 @@ async def from_a_stranger_to_a_device_of_home_assistant_and_back(tmp_path: Path)
         with Asker(rig.broker.port) as asker:
             await _pair(rig, asker)
             await _discover(broker)
+            await _find_by_its_light(rig, broker, asker)
             await _press(broker, asker)
             await _rename(rig, broker, asker)
             await _come_again(broker, collector, asker)
@@ -103,9 +104,8 @@ async def _discover(broker: Broker) -> None:
     assert not {"wavewrap/bridge/journal", JOURNAL_CONFIG} & set(retained), "what was published while that was switched on is cleared"
     gateway, wrap = read_device(retained[GATEWAY_CONFIG]), read_device(retained[WRAP_CONFIG])
     assert set(gateway) == {"program", "duration", "start", "pause", "resume", "stop", "lateness"}
-    assert {"pressure_1", "pressure_4", "target_4", "battery", "link", "clock_uncertainty", "fault", "progress", "last_session"} <= set(
-        wrap
-    )
+    figures = {"pressure_1", "pressure_4", "target_4", "battery", "link", "clock_uncertainty", "fault", "progress", "last_session"}
+    assert figures | {"identify"} <= set(wrap)
     assert json.loads(retained[WRAP_CONFIG])["dev"]["via_device"] in json.loads(retained[GATEWAY_CONFIG])["dev"]["identifiers"]
     for entity in (*gateway.values(), *wrap.values()):
         assert entity.is_available(retained), entity.key
@@ -121,6 +121,15 @@ async def _discover(broker: Broker) -> None:
     assert float(shown) == pytest.approx(state.pressure_mmhg[1])
     assert wrap["progress"].state_of(retained["wavewrap/left-leg"]) is None
     assert wrap["fault"].state_of(retained["wavewrap/left-leg"]) == "OFF"
+
+
+async def _find_by_its_light(rig: DaemonRig, broker: Broker, asker: Asker) -> None:
+    """By the button that the wrap has in Home Assistant."""
+    button = read_device(broker.retained()[WRAP_CONFIG])["identify"]
+    assert button.config["command_topic"] == "wavewrap/bridge/request/identify"
+    answer = await asyncio.to_thread(asker.ask_raw, "identify", button.command())
+    assert answer.body["status"] == "ok", answer.body
+    await rig.simulator.running.wait_for(lambda: '{"wrap": "SIM001-01", "light_s": 10}' in rig.simulator.running.stdout, "light")
 
 
 async def _press(broker: Broker, asker: Asker) -> None:

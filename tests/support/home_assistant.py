@@ -31,7 +31,7 @@ KEYS_OF = {
     "binary_sensor": {"state_topic", "value_template", "device_class"},
     "select": {"state_topic", "command_topic", "value_template", "command_template", "options"},
     "number": {"state_topic", "command_topic", "value_template", "command_template", "min", "max", "step", "mode", "unit_of_measurement"},
-    "button": {"command_topic", "command_template", "retain"},
+    "button": {"command_topic", "command_template", "device_class", "retain"},
 }
 UNITS_OF = {"pressure": {"mmHg"}, "battery": {"%"}, "duration": {"ms", "s", "min"}}
 

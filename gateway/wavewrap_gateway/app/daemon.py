@@ -253,7 +253,7 @@ def _describe(config: GatewayConfig, base_topic: str, bridge: Bridge, allowed: C
         found[journal_id(config.gateway)] = describe_journal(config.gateway, __version__, topics)
     for wrap in bridge.devices():
         slug = topic_name(wrap.serial)
-        found[wrap_id(slug)] = describe_wrap(config.gateway, __version__, topics, wrap, slug)
+        found[wrap_id(slug)] = describe_wrap(config.gateway, __version__, topics, wrap, slug, allowed)
     return found
 
 

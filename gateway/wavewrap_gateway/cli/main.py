@@ -18,6 +18,7 @@ from wavewrap_gateway.cli import (
     demo,
     doctor,
     gateway,
+    identify,
     pair,
     programs,
     protocol,
@@ -53,6 +54,7 @@ app.command("doctor")(doctor.doctor)
 app.command("broker-user")(broker_user.broker_user)
 app.command("dashboard")(dashboard.dashboard)
 app.command("acknowledge")(acknowledge.acknowledge)
+app.command("identify")(identify.identify)
 app.add_typer(wraps.app, name="wraps")
 app.add_typer(programs.app, name="programs")
 app.add_typer(sessions.app, name="sessions")

@@ -5,6 +5,7 @@ own. Its client speaks MQTT 3.1.1, so its requests carry ``unix_s`` and ``ttl_s`
 (:mod:`wavewrap_gateway.runtime.discovery`).
 """
 
+import json
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
@@ -176,8 +177,8 @@ def describe_journal(gateway: str, version: str, topics: Topics) -> Config:
     }
 
 
-def describe_wrap(gateway: str, version: str, topics: Topics, wrap: WrapInfo, slug: str) -> Config:
-    """A wrap as a device; ``slug`` is its serial number as a topic level."""
+def describe_wrap(gateway: str, version: str, topics: Topics, wrap: WrapInfo, slug: str, allowed: Collection[CommandName]) -> Config:
+    """A wrap as a device, with a button for its light where that is ``allowed``; ``slug`` is its serial number as a topic level."""
     own = wrap_id(slug)
     state = f"{topics.base}/{wrap.id}"
     bridge = _online(f"{topics.base}/bridge/state")
@@ -289,6 +290,18 @@ def describe_wrap(gateway: str, version: str, topics: Topics, wrap: WrapInfo, sl
             "'vented': value_json.vented} | tojson }}"
         ),
     )
+    if CommandName.IDENTIFY in allowed:
+        components["identify"] = _entity(
+            own,
+            "button",
+            "identify",
+            "Identify",
+            command_topic=topics.request(CommandName.IDENTIFY),
+            command_template=_request(wrap=json.dumps(wrap.id)),
+            device_class="identify",
+            entity_category="diagnostic",
+            retain=False,
+        )
     return {
         "dev": {
             "identifiers": [own],
