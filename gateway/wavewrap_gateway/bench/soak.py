@@ -175,6 +175,7 @@ def _report(
     details = {
         "session_s": session_s,
         "flat_after_s": flat_after_s,
+        "ended": f"{summary.ended.value} after {summary.duration_s:.1f} s: {summary.reason}",
         "before": before.model_dump(),
         "after": after.model_dump(),
         "memory_mb": [[round(at_s, 1), round(memory, 2)] for at_s, memory in run.memory_mb[:: max(1, len(run.memory_mb) // 60)]],
