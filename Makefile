@@ -23,7 +23,7 @@ demo: venv  ## two simulated wraps, a broker, the gateway and one recovery sessi
 
 test: venv  ## every test that needs no hardware
 	@.ci/fetch_asyncapi_schema
-	$(BIN)/pytest -n 2 --dist loadgroup
+	$(BIN)/pytest -n 2 --dist loadfile
 
 lint: venv  ## style, types and the contracts between the floors
 	$(BIN)/ruff check .

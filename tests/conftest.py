@@ -1,6 +1,4 @@
-"""How the tests are spread over two processes, and what they can be run on."""
-
-from pathlib import Path
+"""What the tests can be run on."""
 
 import pytest
 
@@ -18,10 +16,3 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         metavar="SERIAL",
         help="run tests/integration/link on the system's own Bluetooth with the real wrap of that serial number; says what to do to it",
     )
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """A module stays together, for it may play its story once; all that runs on the real clock goes one after the other."""
-    for item in items:
-        group = "realtime" if item.get_closest_marker("realtime") else str(Path(item.nodeid.partition("::")[0]))
-        item.add_marker(pytest.mark.xdist_group(group))
