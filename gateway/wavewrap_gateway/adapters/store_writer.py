@@ -36,6 +36,10 @@ __all__ = ["StoreWriter", "this_process"]
 COMMIT_S = 4.0
 """Samples are committed so often: what a SIGKILL costs until the wraps are asked for it again. Choice: few writes spare a memory card."""
 
+AGAIN_S = 0.5
+"""Samples that were sent again are committed so soon after the first of them: a wrap forgets them in its minute, and whoever is killed over
+and over asks for the same ones until a commit has them. Choice: a replay brings some hundreds in that time."""
+
 RETRY_S = 5.0
 """After a failure. Choice: soon enough to lose nothing once the cause is gone, and no storm of attempts."""
 
@@ -96,6 +100,7 @@ class StoreWriter:
         self._records = RecordBatch()
         self._unrecorded: Counter[str] = Counter()
         self._refused = 0
+        self._sent_again = False
         self._closing = False
         self._thread: threading.Thread | None = None
         # From here on the writer's thread alone.
@@ -123,8 +128,9 @@ class StoreWriter:
         """As the port says."""
         with self._changed:
             self._frames.append(frame)
-            if len(self._frames) == 1:
+            if len(self._frames) == 1 or (frame.replay and not self._sent_again):
                 self._changed.notify()  # nothing may be running: then it is waiting for just this
+            self._sent_again |= frame.replay
             if len(self._frames) > FRAMES_BOUND:
                 oldest = self._frames.popleft()
                 self._unrecorded[oldest.session_id] += len(oldest.samples_cmmhg)
@@ -180,8 +186,12 @@ class StoreWriter:
         with self._changed:
             if for_records and not self._running:
                 self._changed.wait_for(lambda: self._closing or self._records.is_durable or self._frames)
-            wait_s = COMMIT_S if for_records else RETRY_S
-            self._changed.wait_for(lambda: self._closing or (for_records and self._records.is_durable), wait_s)
+
+            def is_due() -> bool:
+                return self._closing or (for_records and self._records.is_durable)
+
+            if self._changed.wait_for(lambda: is_due() or (for_records and self._sent_again), COMMIT_S if for_records else RETRY_S):
+                self._changed.wait_for(is_due, AGAIN_S)
             return self._closing
 
     def _end(self, batch: RecordBatch) -> None:
@@ -200,6 +210,7 @@ class StoreWriter:
         with self._changed:
             batch, self._records = self._records, RecordBatch()
             frames, self._frames = self._frames, deque()
+            self._sent_again = False
         # Not while somebody waits for the lock: after an outage this is the work of minutes.
         batch.add_frames(frames, self._numbers)
         self._running |= {head.session_id: head for head in batch.heads}

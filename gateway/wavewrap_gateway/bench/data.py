@@ -136,6 +136,7 @@ async def bench_data(kills: int = KILLS, fades_s: Sequence[float] = FADES_S, qui
         "outbox_bytes": outbox_bytes,
         "took_s": round(time.monotonic() - begun_s, 1),
         "accounts": books.describe(),
+        "holes": history.holes,
     }
     return BenchReport(bench="data", machine=describe_machine(), checks=checks, details=details)
 

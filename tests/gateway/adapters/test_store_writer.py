@@ -79,6 +79,20 @@ def test_the_record_is_written_while_the_session_runs(place: Place) -> None:
         assert (entry.state, entry.duration_s, entry.wraps) == (RecordState.RUNNING, None, ("wrap-left", "wrap-right"))
 
 
+def test_what_was_sent_again_is_not_left_waiting(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    name, head = place.fresh(), make_head()
+    monkeypatch.setattr(store_writer, "COMMIT_S", 3600.0)
+    frames = list(make_frames(head, 2.0, wraps=1))
+    with writing(name) as (writer, _told):
+        writer.begin(head)
+        wait_until(lambda: bool(known(name)))
+        for frame in frames[1:]:
+            writer.add_frame(frame)
+        assert known(name)[0].samples == 0
+        writer.add_frame(replace(frames[0], replay=True))
+        wait_until(lambda: known(name)[0].samples == 100)
+
+
 def known(name: str) -> list[SessionEntry]:
     """What a reader finds there now; nothing before there is a history."""
     try:
