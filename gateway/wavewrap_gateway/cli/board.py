@@ -21,6 +21,7 @@ from wavewrap_board.sizing import ChamberSize, size_chamber
 from wavewrap_board.spread import scatter
 from wavewrap_board.wiring_scheme import draw_wiring
 from wavewrap_gateway.adapters.program_files import load_program, preset_names
+from wavewrap_gateway.cli import board_fit
 from wavewrap_gateway.cli.programs import describe_reach
 from wavewrap_gateway.core.achievability import Achievability, assess_wave
 from wavewrap_gateway.core.wave import compile_wave
@@ -30,6 +31,10 @@ from wavewrap_protocol.payloads import Side
 __all__ = ["app"]
 
 app = typer.Typer(help="Boards: what a wrap is built of, and what it can do.", no_args_is_help=True)
+app.command("fit")(board_fit.fit)
+app.command("record", context_settings={"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []})(
+    board_fit.record
+)
 
 BoardArgument = Annotated[str, typer.Argument(metavar="BOARD", help="Name of a board, or path of a .toml file.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]

@@ -3,70 +3,77 @@
 import logging
 import os
 import sys
+from collections.abc import Iterable, Sequence
+from importlib import import_module
 from typing import Annotated
 
 import typer
 
-from wavewrap_gateway.cli import (
-    acknowledge,
-    bench,
-    board,
-    board_fit,
-    broker_user,
-    config,
-    dashboard,
-    demo,
-    doctor,
-    gateway,
-    identify,
-    pair,
-    programs,
-    protocol,
-    recovery_journal,
-    run,
-    scan,
-    sessions,
-    wraps,
-)
 from wavewrap_gateway.cli.journal import JournalFormatter, is_read_by_journal, mark
 from wavewrap_protocol import __version__
 from wavewrap_protocol.errors import UsageError, WavewrapError
 
-__all__ = ["app", "main"]
+__all__ = ["COMMANDS", "build", "main"]
+
+COMMANDS = {
+    "demo": "demo:demo",
+    "scan": "scan:scan",
+    "pair": "pair:pair",
+    "forget": "wraps:forget",
+    "run": "run:run",
+    "gateway": "gateway:gateway",
+    "doctor": "doctor:doctor",
+    "broker-user": "broker_user:broker_user",
+    "dashboard": "dashboard:dashboard",
+    "acknowledge": "acknowledge:acknowledge",
+    "identify": "identify:identify",
+    "wraps": "wraps:app",
+    "programs": "programs:app",
+    "sessions": "sessions:app",
+    "journal": "recovery_journal:app",
+    "board": "board:app",
+    "config": "config:app",
+    "protocol": "protocol:app",
+    "bench": "bench:app",
+}
+"""Each with its module in this package, and its function or group there. Only the one that was typed is loaded: all together take a second
+of a laptop, and several of a Raspberry Pi."""
 
 _ARGUMENT_ERROR: type[typer.BadParameter] = typer.BadParameter.__bases__[0]
 """Wrong options, arguments and commands; typer exports only this leaf of its tree."""
 
-app = typer.Typer(
-    name="wavewrap",
-    help="Open controller and telemetry gateway for wearable pneumatic compression wraps.",
-    no_args_is_help=True,
-    add_completion=False,
-    pretty_exceptions_enable=False,
-)
-app.command("demo")(demo.demo)
-app.command("scan")(scan.scan)
-app.command("pair")(pair.pair)
-app.command("forget")(wraps.forget)
-app.command("run")(run.run)
-app.command("gateway")(gateway.gateway)
-app.command("doctor")(doctor.doctor)
-app.command("broker-user")(broker_user.broker_user)
-app.command("dashboard")(dashboard.dashboard)
-app.command("acknowledge")(acknowledge.acknowledge)
-app.command("identify")(identify.identify)
-app.add_typer(wraps.app, name="wraps")
-app.add_typer(programs.app, name="programs")
-app.add_typer(sessions.app, name="sessions")
-app.add_typer(recovery_journal.app, name="journal")
-board.app.command("fit")(board_fit.fit)
-board.app.command("record", context_settings={"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []})(
-    board_fit.record
-)
-app.add_typer(board.app, name="board")
-app.add_typer(config.app, name="config")
-app.add_typer(protocol.app, name="protocol")
-app.add_typer(bench.app, name="bench")
+
+_PASSED_ON = {"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": list[str]()}
+"""Another program reads the rest of the line."""
+
+
+def build(names: Iterable[str] = COMMANDS) -> typer.Typer:
+    """``wavewrap`` with those of :data:`COMMANDS`."""
+    app = typer.Typer(
+        name="wavewrap",
+        help="Open controller and telemetry gateway for wearable pneumatic compression wraps.",
+        no_args_is_help=True,
+        add_completion=False,
+        pretty_exceptions_enable=False,
+    )
+    app.callback()(set_up)
+    for name in names:
+        module, _, attribute = COMMANDS[name].partition(":")
+        found = getattr(import_module(f"wavewrap_gateway.cli.{module}"), attribute)
+        if isinstance(found, typer.Typer):
+            app.add_typer(found, name=name)
+        else:
+            app.command(name)(found)
+    app.command("sim", context_settings=_PASSED_ON)(simulate)
+    return app
+
+
+def _named(arguments: Sequence[str]) -> Iterable[str]:
+    """What ``arguments`` ask for; everything for a help text, and for a name that there is not."""
+    first = next((one for one in arguments if not one.startswith("-")), None)
+    if first in COMMANDS:
+        return [first]
+    return [] if first == "sim" or (first is None and "--version" in arguments) else COMMANDS
 
 
 def _print_version(wanted: bool) -> None:
@@ -75,7 +82,6 @@ def _print_version(wanted: bool) -> None:
         raise typer.Exit
 
 
-@app.callback()
 def set_up(
     verbose: Annotated[int, typer.Option("--verbose", "-v", count=True, help="Log more: -v what happens, -vv every message.")] = 0,
     version: Annotated[bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version.")] = False,
@@ -92,7 +98,6 @@ def set_up(
     logging.getLogger("wavewrap_gateway").setLevel(level if verbose else logging.ERROR)
 
 
-@app.command("sim", context_settings={"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []})
 def simulate(context: typer.Context) -> None:
     """Run simulated wraps for a gateway to find."""
     # The simulator is a program of its own; the gateway never imports it.
@@ -102,7 +107,7 @@ def simulate(context: typer.Context) -> None:
 def main() -> None:
     """Entry point of the ``wavewrap`` command."""
     try:
-        code = app(standalone_mode=False)
+        code = build(_named(sys.argv[1:]))(standalone_mode=False)
     except UsageError as cause:
         sys.exit(_complain(str(cause), 2))
     except WavewrapError as cause:
