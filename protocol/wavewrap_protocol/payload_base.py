@@ -22,3 +22,8 @@ class Payload(BaseModel):
 
     # Built when first used: no program uses them all, and to build them is a quarter of a second and two megabytes of each.
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False, defer_build=True)
+
+
+# What building takes from files (pydantic looks for its plugins) is read now, and not by the first message of a process that may be out of
+# descriptors by then.
+Payload.model_rebuild()
