@@ -3,27 +3,22 @@
 import asyncio
 import json
 from collections.abc import Sequence
-from random import Random
 from typing import Annotated
 
 import typer
 
-from wavewrap_gateway.adapters.ble import open_radio
 from wavewrap_gateway.app.config import GatewayConfig, load_config
-from wavewrap_gateway.app.known_wraps import load_known_wraps
 from wavewrap_gateway.cli.config import ConfigOption
 from wavewrap_gateway.cli.playing import tell
 from wavewrap_gateway.cli.scan import RadioOption
+from wavewrap_gateway.cli.visiting import WRAPS_MAX, visit_wraps
 from wavewrap_gateway.core.advice import describe_fault, explain_fault
 from wavewrap_gateway.runtime.acknowledging import acknowledge_fault, ask_fault
-from wavewrap_gateway.runtime.roster import find_wraps, linked
 from wavewrap_gateway.runtime.wrap import Wrap
 from wavewrap_protocol.enums import Fault
 from wavewrap_protocol.errors import DeviceError, LinkError
 
 __all__ = ["acknowledge"]
-
-WRAPS_MAX = 8
 
 
 def acknowledge(
@@ -47,14 +42,8 @@ def acknowledge(
 
 
 async def _visit(chosen: GatewayConfig, wanted: int, addresses: Sequence[str], *, yes: bool, ask: bool) -> list[dict[str, object]]:
-    loop = asyncio.get_running_loop()
-    known = load_known_wraps(chosen.known_wraps)
-    names = known.names(chosen.names)
-    async with open_radio(chosen.radio, chosen.bumble_keys) as radio:
-        sightings = await find_wraps(radio, wanted, known.resolve(addresses), known.addresses(chosen.radio))
-        wraps = [Wrap(radio, sighting, loop.time, Random(), names) for sighting in sightings]
-        async with linked(wraps):
-            return [await _deal_with(wrap, yes=yes, ask=ask) for wrap in wraps]
+    async with visit_wraps(chosen, wanted, addresses) as wraps:
+        return [await _deal_with(wrap, yes=yes, ask=ask) for wrap in wraps]
 
 
 async def _deal_with(wrap: Wrap, *, yes: bool, ask: bool) -> dict[str, object]:

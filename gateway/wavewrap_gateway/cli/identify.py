@@ -3,25 +3,20 @@
 import asyncio
 import json
 from collections.abc import Sequence
-from random import Random
 from typing import Annotated
 
 import typer
 
-from wavewrap_gateway.adapters.ble import open_radio
 from wavewrap_gateway.app.config import GatewayConfig, load_config
-from wavewrap_gateway.app.known_wraps import load_known_wraps
 from wavewrap_gateway.cli.config import ConfigOption
 from wavewrap_gateway.cli.scan import RadioOption
+from wavewrap_gateway.cli.visiting import WRAPS_MAX, visit_wraps
 from wavewrap_gateway.runtime.exchange import require_ok
-from wavewrap_gateway.runtime.roster import find_wraps, linked
 from wavewrap_gateway.runtime.wrap import Wrap
 from wavewrap_protocol.commands import Identify
 from wavewrap_protocol.limits import IDENTIFY_MAX_S
 
 __all__ = ["identify"]
-
-WRAPS_MAX = 8
 
 
 def identify(
@@ -43,13 +38,7 @@ def identify(
 
 
 async def _show(chosen: GatewayConfig, wanted: int, addresses: Sequence[str], seconds: int) -> list[Wrap]:
-    loop = asyncio.get_running_loop()
-    known = load_known_wraps(chosen.known_wraps)
-    names = known.names(chosen.names)
-    async with open_radio(chosen.radio, chosen.bumble_keys) as radio:
-        sightings = await find_wraps(radio, wanted, known.resolve(addresses), known.addresses(chosen.radio))
-        wraps = [Wrap(radio, sighting, loop.time, Random(), names) for sighting in sightings]
-        async with linked(wraps):
-            for wrap in wraps:
-                require_ok(await wrap.link.command(Identify(seconds)), wrap.name)
-    return wraps
+    async with visit_wraps(chosen, wanted, addresses) as wraps:
+        for wrap in wraps:
+            require_ok(await wrap.link.command(Identify(seconds)), wrap.name)
+        return wraps
