@@ -1,6 +1,7 @@
 """The dashboard's connection to one broker: paho on its own thread, which only notes; everything else happens in the loop.
 
-MQTT 3.1.1, which every broker speaks; what is asked carries its expiry in the body. Reconnects for ever, from the first try on.
+Samples wait in the inbox for :meth:`BrokerLink.take`, which is called before each push anyway; whatever else comes wakes the loop at
+once. MQTT 3.1.1, which every broker speaks; what is asked carries its expiry in the body. Reconnects for ever, from the first try on.
 Not responsible for what messages mean (``feed``) nor for who may ask (``server``).
 """
 
@@ -103,6 +104,15 @@ class BrokerLink:
             return False
         return self._client.publish(self.bases[gateway] + topic, body, 1).rc == MQTTErrorCode.MQTT_ERR_SUCCESS
 
+    def take(self) -> None:
+        """Hand on what has come, in its order."""
+        self._due = False
+        while self._inbox:
+            topic, body, retained = self._inbox.popleft()
+            for gateway, base in self.bases.items():
+                if topic.startswith(base):
+                    self._on_message(gateway, topic.removeprefix(base), body, retained)
+
     # In paho's thread: note and wake. An exception here would end the thread unseen.
 
     def _call(self, act: Callable[..., None], *arguments: object) -> None:
@@ -131,13 +141,15 @@ class BrokerLink:
         if len(message.payload) > BODY_MAX_BYTES:
             self.dropped += 1
             return
-        if len(self._inbox) >= INBOX_MAX and message.topic.endswith("/telemetry"):
+        topic = message.topic
+        is_samples = topic.endswith("/telemetry")
+        if is_samples and len(self._inbox) >= INBOX_MAX:
             self.dropped += 1
             return
-        self._inbox.append((message.topic, bytes(message.payload), message.retain))
-        if not self._due:
+        self._inbox.append((topic, bytes(message.payload), message.retain))
+        if not is_samples and not self._due:
             self._due = True
-            self._call(self._take)
+            self._call(self.take)
 
     # In the loop.
 
@@ -146,14 +158,6 @@ class BrokerLink:
         if reason is not None:
             _log.info("broker %s:%d: %s", self._address.host, self._address.port, reason)
         self._on_change(reason)
-
-    def _take(self) -> None:
-        self._due = False
-        while self._inbox:
-            topic, body, retained = self._inbox.popleft()
-            for gateway, base in self.bases.items():
-                if topic.startswith(base):
-                    self._on_message(gateway, topic.removeprefix(base), body, retained)
 
 
 def _set_nodelay(_client: Client, _data: object, sock: object) -> None:

@@ -179,7 +179,8 @@ class Feed:
             "q": told.seq,
             "d": told.period_ms,
             "u": told.unix_s,
-            "p": [[round(value, 2) for value in row] for row in told.pressure_mmhg],
+            # Tuples: sixty seconds of them are the largest thing that this process holds.
+            "p": tuple([tuple([round(value, 2) for value in row]) for row in told.pressure_mmhg]),
         }
         self._new.append(batch)
         past.batches.append((now_s, batch))

@@ -51,6 +51,8 @@ class Live:
             next_push_s = next_beat_s = self._clock()
             while True:
                 now_s = self._clock()
+                for link in self._links:
+                    link.take()
                 for gateway, feed in enumerate(self._feeds):
                     samples = feed.take_samples()
                     if samples is not None:

@@ -61,7 +61,7 @@ export class WrapsDialog {
   private identifying(wrap: Known): HTMLElement | null {
     if (!this.model.takes("identify") || wrap.link !== "ready") return null;
     const { words } = this;
-    return h("button", { type: "button", "aria-label": words.say("identify_which", { name: wrap.id }), click: () => void this.act("identify", { wrap: wrap.id, for_s: IDENTIFY_S }) }, words.say("identify"));
+    return h("button", { type: "button", "aria-label": words.say("identify_which", { name: wrap.id }), click: () => void this.ask("identify", { wrap: wrap.id, for_s: IDENTIFY_S }) }, words.say("identify"));
   }
 
   private renaming(wrap: Known): HTMLElement | null {
@@ -143,11 +143,17 @@ export class WrapsDialog {
     );
   }
 
+  /** What changes the list, which is then drawn anew. */
   private async act(command: string, body: Json): Promise<void> {
+    await this.ask(command, body);
+    await this.list();
+  }
+
+  /** What leaves the list as it is, and so whatever is being typed into it. */
+  private async ask(command: string, body: Json): Promise<void> {
     this.told.textContent = this.words.say("asked");
     const answer = await this.gateway.ask(command, body);
     this.tell(answer.ok, answer.why);
-    await this.list();
   }
 
   private tell(ok: boolean, why: string | null): void {
