@@ -1,7 +1,7 @@
 """The dashboard's connection to one broker: paho on its own thread, which only notes; everything else happens in the loop.
 
-Samples wait in the inbox for :meth:`BrokerLink.take`, which is called before each push anyway; whatever else comes wakes the loop at
-once. MQTT 3.1.1, which every broker speaks; what is asked carries its expiry in the body. Reconnects for ever, from the first try on.
+Samples wait in the inbox until somebody asks to be woken by them; whatever else comes wakes the loop at once.
+MQTT 3.1.1, which every broker speaks; what is asked carries its expiry in the body. Reconnects for ever, from the first try on.
 Not responsible for what messages mean (``feed``) nor for who may ask (``server``).
 """
 
@@ -55,6 +55,7 @@ class BrokerLink:
         self._on_change = on_change
         self._inbox: deque[tuple[str, bytes, bool]] = deque()
         self._due = False
+        self._wake_on_samples: Callable[[], None] | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self.connected = False
         self.dropped = 0
@@ -104,6 +105,11 @@ class BrokerLink:
             return False
         return self._client.publish(self.bases[gateway] + topic, body, 1).rc == MQTTErrorCode.MQTT_ERR_SUCCESS
 
+    def wake_on_samples(self, wake: Callable[[], None]) -> bool:
+        """Have ``wake`` called once, in the loop, when the next samples come. Returns whether anything waits already."""
+        self._wake_on_samples = wake
+        return bool(self._inbox)
+
     def take(self) -> None:
         """Hand on what has come, in its order."""
         self._due = False
@@ -147,7 +153,11 @@ class BrokerLink:
             self.dropped += 1
             return
         self._inbox.append((topic, bytes(message.payload), message.retain))
-        if not is_samples and not self._due:
+        if is_samples:
+            wake, self._wake_on_samples = self._wake_on_samples, None
+            if wake is not None:
+                self._call(wake)
+        elif not self._due:
             self._due = True
             self._call(self.take)
 

@@ -102,6 +102,11 @@ class Feed:
             return self._forget(first, rest)
         return self._read(kinds[rest], body, lambda told: self._take_wrap(first, rest, told, None if retained else now_s))
 
+    @property
+    def holds_samples(self) -> bool:
+        """Whether :meth:`take_samples` has some to give."""
+        return bool(self._new)
+
     def take_samples(self) -> dict[str, Any] | None:
         """The samples since the last call, ``None`` when there are none."""
         if not self._new:

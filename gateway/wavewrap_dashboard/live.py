@@ -1,4 +1,4 @@
-"""What joins brokers, past, pages and requests: the loop that pushes twenty times a second."""
+"""What joins brokers, past, pages and requests: the loop that pushes what is new."""
 
 import asyncio
 from collections.abc import Callable, Sequence
@@ -9,20 +9,18 @@ from wavewrap_dashboard.asking import UNASKED_ANSWERS, Asking
 from wavewrap_dashboard.broker_link import BrokerLink
 from wavewrap_dashboard.feed import Feed
 from wavewrap_dashboard.hub import Hub, Page, encode
+from wavewrap_dashboard.pace import wait_for_samples
 from wavewrap_dashboard.requests_in import Asked
 from wavewrap_dashboard.settings import BrokerAddress
 
 __all__ = ["BEAT_PERIOD_S", "Live"]
-
-PUSH_PERIOD_S = 0.05
-"""20 Hz: half the browser's work of 50 Hz, and 20 ms more from sample to picture."""
 
 BEAT_PERIOD_S = 0.5
 """So often a page hears from its server, whatever else happens; one that hears nothing for thrice as long says that it is alone."""
 
 
 class Live:
-    """``clock`` is monotonic, ``now_unix_s`` the wall clock of requests."""
+    """``clock`` is the loop's, ``now_unix_s`` the wall clock of requests."""
 
     def __init__(
         self, brokers: Sequence[BrokerAddress], client_id: str, clock: Callable[[], float], now_unix_s: Callable[[], float]
@@ -50,20 +48,18 @@ class Live:
         try:
             next_push_s = next_beat_s = self._clock()
             while True:
-                now_s = self._clock()
                 for link in self._links:
                     link.take()
                 for gateway, feed in enumerate(self._feeds):
                     samples = feed.take_samples()
                     if samples is not None:
                         self._hub.send_samples({"g": gateway, **samples})
+                now_s = self._clock()
                 if now_s >= next_beat_s:
                     next_beat_s = now_s + BEAT_PERIOD_S
                     unreadable = sum(feed.unreadable for feed in self._feeds)
                     self._hub.send_state({"k": "beat", "lost": sum(link.dropped for link in self._links), "unreadable": unreadable})
-                # The pace is kept over a late wake-up, and not caught up on after a stall.
-                next_push_s = max(next_push_s + PUSH_PERIOD_S, now_s)
-                await asyncio.sleep(next_push_s - now_s)
+                next_push_s = await wait_for_samples(self._links, self._hold_samples, next_push_s, next_beat_s)
         finally:
             self._asking.close()
             await asyncio.gather(*(link.close() for link in self._links))
@@ -96,6 +92,9 @@ class Live:
         told = self._feeds[gateway].take(topic, body, self._clock(), retained=retained)
         if told is not None:
             self._hub.send_state({"g": gateway, **told})
+
+    def _hold_samples(self) -> bool:
+        return any(feed.holds_samples for feed in self._feeds)
 
     def _publish(self, gateway: int, topic: str, body: bytes) -> bool:
         return self._link_of[gateway].publish(gateway, topic, body)
